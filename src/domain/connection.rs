@@ -1,0 +1,70 @@
+//! A provider as one tenant configured it.
+
+use jiff::Timestamp;
+
+use crate::domain::Object;
+use crate::id::ConnectionId;
+use crate::secret::Sealed;
+
+/// The provider of connections whose people have their passwords here.
+pub const DATABASE: &str = "database";
+
+/// The name of the built-in database connection, in which users are born who come
+/// neither from a network nor through Auth0's interface.
+pub const BUILT_IN: &str = "oneself";
+
+/// The database connection that new Auth0 tenants have.
+pub const AUTH0_DEFAULT: &str = "Username-Password-Authentication";
+
+/// A provider as one tenant configured it.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Unique in the tenant.
+    pub id: ConnectionId,
+    /// Unique in the tenant, and never changed.
+    pub name: String,
+    /// Our own name of the provider: `database`, `twitter`, `google`, `github`…
+    pub provider: String,
+    /// Who vouches for subjects: fixed by the connection, so that dialects meet on one
+    /// key. The provider's name, unless the provider is an OpenID issuer of its own.
+    pub issuer: String,
+    /// Our application's id at the provider, if one is configured.
+    pub client_id: Option<String>,
+    /// Our application's secret at the provider, sealed under the tenant's service key.
+    pub client_secret: Option<Sealed>,
+    /// What the Auth0 dialect keeps with a connection and the core does not look into.
+    pub auth0: Object,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl Connection {
+    /// Whether its people have their passwords here.
+    pub fn is_database(&self) -> bool {
+        self.provider == DATABASE
+    }
+
+    /// Whether it is the one that users are born in without a network.
+    pub fn is_built_in(&self) -> bool {
+        self.is_database() && self.name == BUILT_IN
+    }
+}
+
+/// How a caller names a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionRef {
+    /// By id.
+    Id(ConnectionId),
+    /// By name.
+    Name(String),
+}
+
+impl ConnectionRef {
+    /// Reads `con_…` as an id and anything else as a name: a name has no underscore.
+    pub fn parse(text: &str) -> Self {
+        match text.parse() {
+            Ok(id) => Self::Id(id),
+            Err(_) => Self::Name(text.to_owned()),
+        }
+    }
+}

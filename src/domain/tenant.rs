@@ -1,0 +1,202 @@
+//! Who owns a set of users, and the applications that act for them.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Scopes;
+use crate::error::{Error, Result};
+use crate::id::{ClientId, TenantId};
+use crate::secret::Digest;
+
+/// Who owns a set of users: Auth0's tenant, Kii's app, Knodes' customer, in one record.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// The id that every key in the store begins with.
+    pub id: TenantId,
+    /// Unique on the server; what the command line calls it by.
+    pub name: String,
+    /// What its owner may change.
+    pub settings: Settings,
+    /// The credentials of the two dialects that know no clients of their own.
+    pub credentials: OpaqueCredentials,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What Kii and Knodes clients present, as hashes; the ids are made from the tenant's.
+#[derive(Debug, Clone)]
+pub struct OpaqueCredentials {
+    /// Kii's application key.
+    pub kii_app_key: Digest,
+    /// Kii's administrator: client id in clear.
+    pub kii_client_id: String,
+    /// Kii's administrator: client secret.
+    pub kii_client_secret: Digest,
+    /// Knodes' customer id in clear.
+    pub knodes_customer_id: String,
+    /// Knodes' customer secret.
+    pub knodes_customer_secret: Digest,
+}
+
+/// Whether linking an identity that nobody has logged in with yet makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkUnknown {
+    /// Refused, as Auth0's contract says.
+    #[default]
+    Refuse,
+    /// Made, with proof `asserted`.
+    Create,
+}
+
+/// What the owner of a tenant may change, with `oneself tenant set NAME key=value`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// What linking by provider and id does when nobody has the identity.
+    pub link_unknown: LinkUnknown,
+    /// The oldest ID token that proves a second account, in seconds since it was issued.
+    pub link_with_max_age: u32,
+    /// Whether Knodes clients may send their secret in the query string.
+    pub query_secrets: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            link_unknown: LinkUnknown::default(),
+            link_with_max_age: 3600,
+            query_secrets: true,
+        }
+    }
+}
+
+impl Settings {
+    /// The names of all settings, as `tenant set` takes them.
+    pub const NAMES: [&str; 3] = ["link_unknown", "link_with_max_age", "query_secrets"];
+
+    /// Sets one of them from its text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], naming the setting and what it takes.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        match name {
+            "link_unknown" => {
+                self.link_unknown = match value {
+                    "refuse" => LinkUnknown::Refuse,
+                    "create" => LinkUnknown::Create,
+                    _ => return Err(Error::invalid(name.to_owned(), "takes refuse or create")),
+                };
+            }
+            "link_with_max_age" => {
+                self.link_with_max_age = match value.parse() {
+                    Ok(seconds @ 1..=3600) => seconds,
+                    _ => return Err(Error::invalid(name.to_owned(), "takes seconds, 1 to 3600")),
+                };
+            }
+            "query_secrets" => {
+                self.query_secrets = value
+                    .parse()
+                    .map_err(|_| Error::invalid(name.to_owned(), "takes true or false"))?;
+            }
+            _ => {
+                return Err(Error::invalid(
+                    name.to_owned(),
+                    format!("is not a setting; there are {}", Self::NAMES.join(", ")),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The age at which an ID token no longer proves a second account.
+    pub fn link_with_max_age(&self) -> Duration {
+        Duration::from_secs(self.link_with_max_age.into())
+    }
+}
+
+/// A way in which a client may ask for tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grant {
+    /// RFC 6749, 4.4: the client itself.
+    ClientCredentials,
+    /// A person's name and password, with the connection that knows them; off unless
+    /// the operator adds it.
+    PasswordRealm,
+}
+
+impl Grant {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client-credentials",
+            Self::PasswordRealm => "password-realm",
+        }
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Grant {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Self, String> {
+        match name {
+            "client-credentials" => Ok(Self::ClientCredentials),
+            "password-realm" => Ok(Self::PasswordRealm),
+            _ => Err("there are client-credentials and password-realm".into()),
+        }
+    }
+}
+
+/// An application of a tenant.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its id, which carries the tenant's.
+    pub id: ClientId,
+    /// What people call it; not unique.
+    pub name: String,
+    /// What it proves itself with.
+    pub secret: Digest,
+    /// How it may ask for tokens.
+    pub grants: Vec<Grant>,
+    /// The most that its own tokens may carry.
+    pub scopes: Scopes,
+    /// Moved by a new secret: tokens issued before are dead.
+    pub epoch: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_say_what_they_take() {
+        let mut settings = Settings::default();
+        settings.set("link_unknown", "create").unwrap();
+        assert_eq!(settings.link_unknown, LinkUnknown::Create);
+        for (name, value) in [("link_unknown", "yes"), ("link_with_max_age", "0"), ("nope", "1")] {
+            let error = settings.set(name, value).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        for name in Settings::NAMES {
+            assert!(
+                !settings
+                    .set(name, "")
+                    .unwrap_err()
+                    .to_string()
+                    .contains("not a setting")
+            );
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The core's one error, in the words of the domain.
+//!
+//! It knows nothing of HTTP: every dialect's `error.rs` spells each variant in one `match`
+//! without a wildcard, so that a new variant does not compile until all of them have
+//! spelled it. Whatever a variant carries may be told to the caller, but for the source
+//! of `Internal`, which goes to the log. A library's error is converted where the library
+//! is used.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::domain::Scope;
+
+/// What the core answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why the core refused or failed. An answer that is an error has written nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such thing for this caller: absent and foreign look alike.
+    #[error("there is no such {0}")]
+    NotFound(Noun),
+    /// The credential is missing, unreadable, forged, expired or revoked.
+    #[error("{0}")]
+    Unauthenticated(Unauthenticated),
+    /// The credential does not carry any of the rights that would do.
+    #[error("insufficient scope")]
+    InsufficientScope {
+        /// Any of these would do.
+        any_of: &'static [Scope],
+    },
+    /// The credential allows the act on its own user only.
+    #[error("the credential allows this for its own user only")]
+    NotYourself,
+    /// A value from the caller cannot be used.
+    #[error("{field} {reason}")]
+    Invalid {
+        /// Which, as the caller wrote it.
+        field: Cow<'static, str>,
+        /// What it must be.
+        reason: Cow<'static, str>,
+    },
+    /// The identity is attached: to somebody else, or to the same user where the dialect
+    /// refuses a second time. Whose it is, is not said.
+    #[error("the identity is attached already")]
+    IdentityTaken,
+    /// The identity is the one that the user was born with.
+    #[error("the primary identity stays with its user")]
+    PrimaryIdentity,
+    /// It is the last way in for its user.
+    #[error("it is the last way in for this user")]
+    LastCredential,
+    /// Something unique is in use.
+    #[error("the {0} is in use")]
+    Conflict(Unique),
+    /// The proof of a second account was not believed.
+    #[error("the proof was not believed: {0}")]
+    ProofRejected(ProofFault),
+    /// The second account cannot be linked as it is, for instance because it is blocked.
+    #[error("the second account cannot be linked")]
+    SecondaryRefused,
+    /// A name, password or client secret was wrong; which, is not said.
+    #[error("wrong name or secret")]
+    WrongCredentials,
+    /// The same idempotency key came with another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// What this server cannot do yet, by name.
+    #[error("{0} is not available on this server")]
+    Unsupported(&'static str),
+    /// Too much is under way; trying again in so many seconds may help.
+    #[error("busy")]
+    Busy {
+        /// Seconds.
+        retry_after: u32,
+    },
+    /// The store cannot write or read; nothing of this request was kept.
+    #[error("the store is unavailable: {0}")]
+    StoreUnavailable(String),
+    /// A sealed record did not open in its place: never the caller's fault.
+    #[error("a sealed record did not open")]
+    CryptoIntegrity,
+    /// A fault of ours.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// A value that cannot be used.
+    pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// A fault of ours, told as a sentence for the log.
+    pub fn internal(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(what.into())
+    }
+}
+
+/// What was looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noun {
+    /// A tenant.
+    Tenant,
+    /// An application of a tenant.
+    Client,
+    /// A connection.
+    Connection,
+    /// A user.
+    User,
+    /// An identity.
+    Identity,
+}
+
+impl fmt::Display for Noun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tenant => "tenant",
+            Self::Client => "client",
+            Self::Connection => "connection",
+            Self::User => "user",
+            Self::Identity => "identity",
+        })
+    }
+}
+
+/// What is unique, and in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unique {
+    /// The name of a tenant.
+    TenantName,
+    /// The name of a connection in a tenant.
+    ConnectionName,
+    /// A tenant's default connection for a provider.
+    DefaultConnection,
+    /// A connection that identities hang on.
+    ConnectionInUse,
+    /// The id that a caller chose for a user.
+    UserId,
+    /// An e-mail address in its database connection.
+    Email,
+    /// A log-in name in its database connection.
+    Username,
+    /// A phone number in its connection.
+    PhoneNumber,
+}
+
+impl fmt::Display for Unique {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TenantName => "name of the tenant",
+            Self::ConnectionName => "name of the connection",
+            Self::DefaultConnection => "default connection of this provider",
+            Self::ConnectionInUse => "connection",
+            Self::UserId => "user id",
+            Self::Email => "e-mail address",
+            Self::Username => "user name",
+            Self::PhoneNumber => "phone number",
+        })
+    }
+}
+
+/// Why a bearer credential was not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// There was none.
+    #[error("no credential was sent")]
+    Missing,
+    /// The header is not of the form `Bearer x`, or there were two.
+    #[error("the Authorization header is not of the form: Bearer TOKEN")]
+    MalformedHeader,
+    /// It is not a token of ours: unreadable, of another kind, or revoked.
+    #[error("the token is not valid here")]
+    Invalid,
+    /// The signature does not fit.
+    #[error("the token's signature is not valid")]
+    BadSignature,
+    /// It has ended.
+    #[error("the token has expired")]
+    Expired,
+    /// It was made for somebody else.
+    #[error("the token was made for another audience")]
+    WrongAudience(String),
+}
+
+/// Why a `link_with` token proves nothing (`api/auth0.md` 7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProofFault {
+    /// Unreadable, not ours, expired, too old, spent, or a token of another kind.
+    #[error("not a valid ID token of this server")]
+    Invalid,
+    /// The signature does not fit.
+    #[error("the signature is not valid")]
+    BadSignature,
+    /// Signed by another algorithm than RS256.
+    #[error("the algorithm is not RS256")]
+    WrongAlgorithm,
+    /// No `sub`.
+    #[error("no sub claim")]
+    MissingSub,
+    /// A `sub` that names nobody.
+    #[error("the sub claim is not of the form provider|id")]
+    MalformedSub,
+    /// Issued under another of our origins than the caller's token.
+    #[error("the issuer is not that of the calling token")]
+    IssuerMismatch,
+    /// An `aud` that is not one client.
+    #[error("the aud claim is not one client")]
+    MalformedAudience,
+    /// For another client than the caller's token.
+    #[error("the aud claim is not the client of the calling token")]
+    AudienceMismatch,
+    /// Its user is gone.
+    #[error("the second account was not found")]
+    UnknownAccount,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_internal_error_tells_nothing() {
+        let error = Error::internal("disk 7 is on fire");
+        assert_eq!(error.to_string(), "internal error");
+    }
+}
