@@ -285,6 +285,8 @@ pub struct Unlink {
     pub then: AfterUnlink,
     /// `identity.freed`, or `identity.split` and `user.created`.
     pub events: Vec<NewEvent>,
+    /// The person's own credential that asks, which survives the move of the epoch.
+    pub keep: Option<Digest>,
 }
 
 /// What becomes of an identity that is taken off.
@@ -326,6 +328,8 @@ pub struct Absorb {
     pub spend: Option<Spend>,
     /// `user.absorbed`, with what an undo needs sealed under the survivor's key.
     pub event: NewEvent,
+    /// The person's own credential that asks, which survives the move of the epoch.
+    pub keep: Option<Digest>,
 }
 
 /// A proof that may be used once.
