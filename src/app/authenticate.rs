@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::{Caller, Scopes, UserRef};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::id::{ClientId, UserId};
-use crate::jwt::{self, Claims, Fault, TokenKind};
+use crate::jwt::{self, Claims, TokenKind};
 use crate::secret::Digest;
 
 /// How many believed tokens are remembered.
@@ -83,13 +83,7 @@ impl App {
     /// Checks signature and claims.
     fn believe(&self, token: &str, now: Timestamp) -> Result<Believed> {
         let refuse = |why| Error::Unauthenticated(why);
-        let claims = jwt::decode(token, TokenKind::Access, &self.ring, now).map_err(|fault| {
-            refuse(match fault {
-                Fault::BadSignature => Unauthenticated::BadSignature,
-                Fault::Expired => Unauthenticated::Expired,
-                _ => Unauthenticated::Invalid,
-            })
-        })?;
+        let claims = jwt::decode(token, TokenKind::Access, &self.ring, now).map_err(|fault| refuse(fault.into()))?;
         let issuer = self
             .origins
             .issuer(&claims.iss)
