@@ -9,6 +9,7 @@ pub mod identity;
 pub mod key;
 pub mod profile;
 pub mod scope;
+pub mod spelling;
 pub mod tenant;
 pub mod token_set;
 pub mod user;
