@@ -4,6 +4,7 @@
 
 pub mod caller;
 pub mod connection;
+pub mod email;
 pub mod event;
 pub mod identity;
 pub mod key;
