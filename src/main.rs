@@ -1,1 +1,3 @@
+//! The program: the command line of the library, and nothing of its own.
+
 fn main() {}
