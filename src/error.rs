@@ -59,6 +59,15 @@ pub enum Error {
     /// The second account cannot be linked as it is, for instance because it is blocked.
     #[error("the second account cannot be linked")]
     SecondaryRefused,
+    /// A new password does not meet the connection's policy.
+    #[error("the password is too weak: {0}")]
+    WeakPassword(&'static str),
+    /// The person may not log in.
+    #[error("the user is blocked")]
+    Blocked,
+    /// The client may not use this grant.
+    #[error("the client may not use this grant")]
+    GrantNotAllowed,
     /// A name, password or client secret was wrong; which, is not said.
     #[error("wrong name or secret")]
     WrongCredentials,

@@ -1,1 +1,120 @@
-//! x
+//! What the system can do: one verb, one file, one method of [`App`].
+//!
+//! A verb takes the caller first, and its first line asks whether it may. It reads top to
+//! bottom and calls one act of the store at a time; store and vault meet nowhere else.
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, Random};
+use crate::error::{Error, Result};
+use crate::jwt::KeyRing;
+use crate::store::Store;
+use crate::vault::Vault;
+
+pub mod authenticate;
+pub mod connections;
+pub mod cursor;
+pub mod events;
+mod keys;
+pub mod link;
+pub mod log_in;
+mod merge_users;
+pub mod origins;
+mod passwords;
+pub mod resolve;
+mod signing;
+pub mod tenants;
+pub mod unlink;
+pub mod users;
+
+pub use origins::Origins;
+pub use passwords::PasswordSettings;
+
+/// The system: a store, a vault and what they need. Dialects call its verbs.
+pub struct App {
+    store: Arc<dyn Store>,
+    vault: Vault,
+    keys: keys::Keys,
+    ring: KeyRing,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    origins: Origins,
+    passwords: passwords::Passwords,
+    verified: authenticate::Verified,
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// What seals and opens.
+    pub vault: Vault,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where chance comes from.
+    pub random: Arc<dyn Random>,
+    /// Under which addresses we are known.
+    pub origins: Origins,
+    /// How passwords are hashed.
+    pub passwords: PasswordSettings,
+}
+
+impl App {
+    /// Puts the system together: recognises the root key, or takes it as the key of a
+    /// store that has none, and reads the signing keys, or makes the first one.
+    ///
+    /// # Errors
+    /// [`Error::CryptoIntegrity`] when the store was written under another root key;
+    /// nothing was written then.
+    pub async fn start(parts: Parts) -> Result<Self> {
+        let check = parts.vault.check_value();
+        match parts.store.find_key_check().await? {
+            Some(known) if known != check => return Err(Error::CryptoIntegrity),
+            Some(_) => {}
+            None => parts.store.set_key_check(check).await?,
+        }
+        let ring = signing::open_ring(&*parts.store, &parts.vault, &*parts.clock).await?;
+        Ok(Self {
+            store: parts.store,
+            vault: parts.vault,
+            keys: keys::Keys::new(),
+            ring,
+            clock: parts.clock,
+            random: parts.random,
+            origins: parts.origins,
+            passwords: passwords::Passwords::new(parts.passwords),
+            verified: authenticate::Verified::new(),
+        })
+    }
+
+    /// The addresses that the server is known under.
+    pub const fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// The public half of the signing keys (RFC 7517).
+    pub fn jwks(&self) -> serde_json::Value {
+        self.ring.jwks()
+    }
+
+    /// Now, by the clock that was handed in.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
+    /// That the store can read and write.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`] saying why it cannot.
+    pub async fn check(&self) -> Result<()> {
+        Ok(self.store.check().await?)
+    }
+
+    /// Forgets spent proofs and idempotency keys that have ended; returns how many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn forget_ended(&self) -> Result<u64> {
+        Ok(self.store.forget_ended(self.clock.now()).await?)
+    }
+}

@@ -4,6 +4,7 @@
 use crate::domain::{Scope, Scopes};
 use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId, UserId};
+use crate::secret::Digest;
 
 /// Who is asking. Every verb takes one first; there is no way to one but a verified
 /// credential or the operator's own machine.
@@ -15,6 +16,8 @@ pub struct Caller {
     pub client: ClientId,
     /// The person, when the credential acts for one rather than for the tenant.
     pub user: Option<UserId>,
+    /// The digest of the credential, when it is a person's own: it survives its own acts.
+    pub credential: Option<Digest>,
     /// What the credential allows.
     pub scopes: Scopes,
     /// The issuer by which the credential came: one of our own origins, with a slash.

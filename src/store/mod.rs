@@ -283,8 +283,12 @@ pub struct Unlink {
     pub force: bool,
     /// What becomes of it.
     pub then: AfterUnlink,
+    /// The key that the tokens or the event were sealed under, if it is new.
+    pub new_key: Option<NewKey>,
     /// `identity.freed`, or `identity.split` and `user.created`.
     pub events: Vec<NewEvent>,
+    /// The person's own credential that asks, which survives the move of the epoch.
+    pub keep: Option<Digest>,
 }
 
 /// What becomes of an identity that is taken off.
@@ -299,8 +303,6 @@ pub enum AfterUnlink {
         user: Box<User>,
         /// Its tokens sealed again for the new user and the next version.
         tokens: Option<Sealed>,
-        /// The new user's key, if there are tokens.
-        new_key: Option<NewKey>,
     },
 }
 
@@ -326,6 +328,8 @@ pub struct Absorb {
     pub spend: Option<Spend>,
     /// `user.absorbed`, with what an undo needs sealed under the survivor's key.
     pub event: NewEvent,
+    /// The person's own credential that asks, which survives the move of the epoch.
+    pub keep: Option<Digest>,
 }
 
 /// A proof that may be used once.
@@ -470,6 +474,8 @@ pub trait Store: Send + Sync {
     ) -> StoreResult<Option<UserWithIdentities>>;
     /// Whose identity has this key.
     async fn find_identity(&self, tenant: TenantId, key: &IdentityKey) -> StoreResult<Option<Identity>>;
+    /// The core id of the absorbed user whose primary this identity was, if it was one.
+    async fn find_former_user(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<UserId>>;
     /// The sealed token set of an identity.
     async fn find_tokens(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<Sealed>>;
     /// A page of users, with identities.

@@ -1,0 +1,141 @@
+//! Connections: providers as tenants configure them.
+
+use crate::app::App;
+use crate::domain::{Caller, Connection, ConnectionRef, KeyOwner, Object, Scope, connection};
+use crate::error::{Error, Noun, Result, Unique};
+use crate::id::{ConnectionId, TenantId};
+use crate::secret::{ExposeSecret, SecretString};
+use crate::vault::{Field, Place};
+
+/// A connection to be made.
+#[derive(Debug, Default)]
+pub struct ConnectionRequest {
+    /// Unique in the tenant.
+    pub name: String,
+    /// Our own name of the provider.
+    pub provider: String,
+    /// Who vouches for subjects, when that is not the provider as such.
+    pub issuer: Option<String>,
+    /// Our application's id at the provider.
+    pub client_id: Option<String>,
+    /// Our application's secret there.
+    pub client_secret: Option<SecretString>,
+    /// What the Auth0 dialect keeps with it.
+    pub auth0: Object,
+}
+
+impl App {
+    /// Makes a connection. A second one for the same network is the operator's to make:
+    /// Kii and Knodes use the only one there is.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`]; [`Error::Invalid`] naming the field;
+    /// [`Error::Conflict`] of the name.
+    pub async fn create_connection(&self, caller: &Caller, request: ConnectionRequest) -> Result<Connection> {
+        caller.needs(&[Scope::CreateConnections])?;
+        self.make_connection(caller.tenant, request).await
+    }
+
+    /// The connection that is meant.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`], [`Error::NotFound`].
+    pub async fn find_connection(&self, caller: &Caller, which: &ConnectionRef) -> Result<Connection> {
+        caller.needs(&[Scope::ReadConnections])?;
+        self.existing_connection(caller.tenant, which).await
+    }
+
+    /// Every connection of the tenant, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`].
+    pub async fn list_connections(&self, caller: &Caller) -> Result<Vec<Connection>> {
+        caller.needs(&[Scope::ReadConnections])?;
+        self.connections_of(caller.tenant).await
+    }
+
+    /// Every connection of a tenant, oldest first: what identities are spelled with.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn connections_of(&self, tenant: TenantId) -> Result<Vec<Connection>> {
+        Ok(self.store.list_connections(tenant).await?)
+    }
+
+    pub(super) async fn existing_connection(&self, tenant: TenantId, which: &ConnectionRef) -> Result<Connection> {
+        self.store.find_connection(tenant, which).await?.ok_or(Error::NotFound(Noun::Connection))
+    }
+
+    pub(super) async fn make_connection(&self, tenant: TenantId, request: ConnectionRequest) -> Result<Connection> {
+        check_name("name", &request.name)?;
+        check_provider(&request.provider)?;
+        let id = ConnectionId::new(&*self.random);
+        let client_secret = match request.client_secret {
+            None => None,
+            Some(secret) => {
+                let (key, _) = self.key_for(tenant, KeyOwner::Service).await?;
+                let place = Place {
+                    connection: Some(id),
+                    issuer: "",
+                    subject: "",
+                    field: Field::ClientSecret,
+                    version: 1,
+                };
+                Some(self.vault.seal(&key, &place, secret.expose_secret().as_bytes())?)
+            }
+        };
+        let connection = Connection {
+            id,
+            name: request.name,
+            issuer: request.issuer.unwrap_or_else(|| request.provider.clone()),
+            provider: request.provider,
+            client_id: request.client_id,
+            client_secret,
+            auth0: request.auth0,
+            created_at: self.clock.now(),
+        };
+        match self.store.create_connection(tenant, &connection).await? {
+            true => Ok(connection),
+            false => Err(Error::Conflict(Unique::ConnectionName)),
+        }
+    }
+
+    /// The two database connections that a new tenant has.
+    pub(super) fn first_connections(&self) -> Vec<Connection> {
+        [connection::AUTH0_DEFAULT, connection::BUILT_IN]
+            .into_iter()
+            .map(|name| Connection {
+                id: ConnectionId::new(&*self.random),
+                name: name.to_owned(),
+                provider: connection::DATABASE.to_owned(),
+                issuer: connection::DATABASE.to_owned(),
+                client_id: None,
+                client_secret: None,
+                auth0: Object::new(),
+                created_at: self.clock.now(),
+            })
+            .collect()
+    }
+}
+
+/// That a text can be the name of a connection: letters, digits and single dashes between
+/// them, at most 128 (`api/auth0.md` 11.1). Such a name is never mistaken for an id.
+pub(super) fn check_name(field: &'static str, name: &str) -> Result<()> {
+    let fine = (1..=128).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    match fine {
+        true => Ok(()),
+        false => Err(Error::invalid(field, "must have 1 to 128 letters, digits and dashes, and no dash at either end")),
+    }
+}
+
+fn check_provider(provider: &str) -> Result<()> {
+    let fine = (1..=64).contains(&provider.len())
+        && provider.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    match fine {
+        true => Ok(()),
+        false => Err(Error::invalid("provider", "must have 1 to 64 lower-case letters, digits and dashes")),
+    }
+}

@@ -1,0 +1,137 @@
+//! Passwords of people who log in here: argon2id, a few at a time.
+//!
+//! Each hash takes 64 MiB, so no more than a fixed number run at once and a short queue
+//! waits; beyond that the answer is [`Error::Busy`] rather than memory without bound
+//! (API-13). A name that nobody has costs as much as a wrong password (API-03).
+
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use crate::clock::Random;
+use crate::error::{Error, Result};
+use crate::secret::{ExposeSecret, SecretString};
+
+/// How passwords are hashed.
+#[derive(Debug, Clone, Copy)]
+pub struct PasswordSettings {
+    /// How many hashes run at once.
+    pub at_once: usize,
+    /// How many more may wait.
+    pub waiting: usize,
+    /// Memory of one hash, in KiB.
+    pub memory_kib: u32,
+    /// Passes over that memory.
+    pub passes: u32,
+}
+
+impl Default for PasswordSettings {
+    fn default() -> Self {
+        Self { at_once: 4, waiting: 60, memory_kib: 64 * 1024, passes: 3 }
+    }
+}
+
+impl PasswordSettings {
+    /// As cheap as argon2 gets; for tests, and absent from a release build.
+    #[cfg(debug_assertions)]
+    pub fn cheap_for_tests() -> Self {
+        Self { memory_kib: Params::MIN_M_COST, passes: 1, ..Self::default() }
+    }
+}
+
+/// Hashes and verifies.
+pub(super) struct Passwords {
+    settings: PasswordSettings,
+    running: Semaphore,
+    admitted: Semaphore,
+    /// What a password of nobody is compared with.
+    nobody: tokio::sync::OnceCell<String>,
+}
+
+impl Passwords {
+    pub(super) fn new(settings: PasswordSettings) -> Self {
+        Self {
+            settings,
+            running: Semaphore::new(settings.at_once),
+            admitted: Semaphore::new(settings.at_once.saturating_add(settings.waiting)),
+            nobody: tokio::sync::OnceCell::new(),
+        }
+    }
+
+    /// The PHC string of a password.
+    pub(super) async fn hash(&self, password: &SecretString, random: &dyn Random) -> Result<String> {
+        let mut salt = [0; 16];
+        random.fill(&mut salt);
+        let settings = self.settings;
+        let password = password.expose_secret().to_owned();
+        self.in_turn(move || {
+            let hash = argon2(settings)?
+                .hash_password_with_salt(password.as_bytes(), &salt)
+                .map_err(|e| Error::internal(e.to_string()))?;
+            Ok(hash.to_string())
+        })
+        .await
+    }
+
+    /// Whether the password is the one of this PHC string; for `None`, as much work and no.
+    pub(super) async fn verify(
+        &self,
+        password: &SecretString,
+        phc: Option<String>,
+        random: &dyn Random,
+    ) -> Result<bool> {
+        let known = phc.is_some();
+        let phc = match phc {
+            Some(phc) => phc,
+            None => self.nobody.get_or_try_init(|| self.hash(password, random)).await?.clone(),
+        };
+        let settings = self.settings;
+        let password = password.expose_secret().to_owned();
+        let fits = self
+            .in_turn(move || {
+                let parsed = PasswordHash::new(&phc).map_err(|e| Error::internal(e.to_string()))?;
+                Ok(argon2(settings)?.verify_password(password.as_bytes(), &parsed).is_ok())
+            })
+            .await?;
+        Ok(fits && known)
+    }
+
+    /// Runs it on a thread that may block, when its turn comes.
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let _admitted = self.admitted.try_acquire().map_err(|_| Error::Busy { retry_after: 1 })?;
+        let _running = self.running.acquire().await.map_err(|e| Error::internal(e.to_string()))?;
+        tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal(e.to_string()))?
+    }
+}
+
+fn argon2(settings: PasswordSettings) -> Result<Argon2<'static>> {
+    let params = Params::new(settings.memory_kib, settings.passes, 1, None).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SeededRandom;
+
+    #[tokio::test]
+    async fn a_password_fits_its_own_hash_only() {
+        let passwords = Passwords::new(PasswordSettings::cheap_for_tests());
+        let random = SeededRandom::new(1);
+        let (right, wrong) = ("correct horse".to_owned().into(), "battery".to_owned().into());
+        let phc = passwords.hash(&right, &random).await.unwrap();
+        assert!(phc.starts_with("$argon2id$v=19$"), "{phc}");
+        assert!(passwords.verify(&right, Some(phc.clone()), &random).await.unwrap());
+        assert!(!passwords.verify(&wrong, Some(phc), &random).await.unwrap());
+        assert!(!passwords.verify(&right, None, &random).await.unwrap(), "nobody's password fits nothing");
+    }
+
+    #[tokio::test]
+    async fn sec_api_13_too_many_at_once_are_told_to_come_back() {
+        let settings = PasswordSettings { at_once: 1, waiting: 0, ..PasswordSettings::cheap_for_tests() };
+        let passwords = Passwords::new(settings);
+        let _held = passwords.admitted.acquire().await.unwrap();
+        let refused = passwords.hash(&"x".to_owned().into(), &SeededRandom::new(1)).await;
+        assert!(matches!(refused, Err(Error::Busy { retry_after: 1 })));
+    }
+}

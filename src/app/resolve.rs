@@ -1,0 +1,80 @@
+//! `resolve`: whose account is this?
+
+use crate::app::App;
+use crate::domain::{Caller, Connection, ConnectionRef, Identity, IdentityKey, Scope, UserRef};
+use crate::error::{Error, Noun, Result};
+use crate::store::UserWithIdentities;
+
+/// Where an account of a provider is.
+#[derive(Debug)]
+pub enum Located {
+    /// The tenant has no connection of this provider, or not the one that was named.
+    NoConnection,
+    /// Nobody has it; the connection, if only one can be meant.
+    Unknown(Option<Connection>),
+    /// Somebody has it.
+    Owned(Connection, Identity),
+}
+
+impl App {
+    /// The user whose account this is, with all her identities.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`]; [`Error::NotFound`] of the identity, also when it is the
+    /// connection that does not exist.
+    pub async fn resolve(
+        &self,
+        caller: &Caller,
+        connection: &ConnectionRef,
+        subject: &str,
+    ) -> Result<UserWithIdentities> {
+        caller.needs(&[Scope::ReadUsers])?;
+        self.store.resolve(caller.tenant, connection, subject).await?.ok_or(Error::NotFound(Noun::Identity))
+    }
+
+    /// Where an account is that is named by provider, and by connection where the caller
+    /// chose one.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`]; those of the store.
+    pub async fn locate(
+        &self,
+        caller: &Caller,
+        among: impl Fn(&Connection) -> bool + Send,
+        subject: &str,
+    ) -> Result<Located> {
+        caller.needs(&[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities])?;
+        let mut candidates = self.store.list_connections(caller.tenant).await?;
+        candidates.retain(|connection| among(connection));
+        for connection in &candidates {
+            let key = IdentityKey {
+                connection: connection.id,
+                issuer: connection.issuer.clone(),
+                subject: subject.to_owned(),
+            };
+            if let Some(identity) = self.store.find_identity(caller.tenant, &key).await? {
+                return Ok(Located::Owned(connection.clone(), identity));
+            }
+        }
+        Ok(match (candidates.pop(), candidates.is_empty()) {
+            (None, _) => Located::NoConnection,
+            (Some(only), true) => Located::Unknown(Some(only)),
+            (Some(_), false) => Located::Unknown(None),
+        })
+    }
+
+    /// A user with identities.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`], [`Error::NotYourself`], [`Error::NotFound`].
+    pub async fn find_user(&self, caller: &Caller, user: &UserRef) -> Result<UserWithIdentities> {
+        const OVER_ALL: &[Scope] = &[Scope::ReadUsers, Scope::ReadUserIdpTokens];
+        const EITHER: &[Scope] = &[Scope::ReadUsers, Scope::ReadCurrentUser, Scope::ReadUserIdpTokens];
+        caller.needs(EITHER)?;
+        let found = self.store.find_user_with_identities(caller.tenant, user).await?;
+        if !caller.scopes.has_any(OVER_ALL) && found.as_ref().map(|found| found.user.id) != caller.user {
+            return Err(Error::NotYourself);
+        }
+        found.ok_or(Error::NotFound(Noun::User))
+    }
+}

@@ -1,0 +1,160 @@
+//! `unlink`: taking an identity off its user.
+//!
+//! It ends *free* (erased, and anybody's to link) or *split* (it goes on as the primary of
+//! a user of its own, its tokens sealed again for her). The primary stays with its user
+//! always, and the last way in unless the caller forces it; that is checked inside the act.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::app::link::ATTEMPTS;
+use crate::app::keys::event_place;
+use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent, Scope, User, UserRef};
+use crate::error::{Error, Noun, Result};
+use crate::id::{IdentityId, TenantId, UserId};
+use crate::secret::Sealed;
+use crate::store::{Acted, AfterUnlink, NewKey, Unlink, UserWithIdentities};
+
+/// What becomes of the identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Erased, and free for anyone.
+    Free,
+    /// A user of its own.
+    Split,
+}
+
+/// Whether the last way in may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastWayIn {
+    /// It stays.
+    Keep,
+    /// The caller takes it off all the same, by a right over all users.
+    Force,
+}
+
+impl App {
+    /// Takes an identity off a user; the user as she is afterwards.
+    ///
+    /// `which` chooses among her identities; `None` from it is an identity that she has not
+    /// got.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`], [`Error::NotYourself`]; [`Error::NotFound`] of the user or the
+    /// identity; [`Error::PrimaryIdentity`]; [`Error::LastCredential`].
+    pub async fn unlink(
+        &self,
+        caller: &Caller,
+        user: &UserRef,
+        which: impl Fn(&[Identity]) -> Option<IdentityId> + Send,
+        ending: Ending,
+        last: LastWayIn,
+    ) -> Result<UserWithIdentities> {
+        const OVER_ALL: &[Scope] = &[Scope::UpdateUsers];
+        const EITHER: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities];
+        if last == LastWayIn::Force {
+            caller.needs(OVER_ALL)?;
+        }
+        caller.needs(EITHER)?;
+        for _ in 0..ATTEMPTS {
+            let found = self.store.find_user_with_identities(caller.tenant, user).await?;
+            if !caller.scopes.has_any(OVER_ALL) && found.as_ref().map(|found| found.user.id) != caller.user {
+                return Err(Error::NotYourself);
+            }
+            let owner = found.ok_or(Error::NotFound(Noun::User))?;
+            let identity = which(&owner.identities)
+                .and_then(|id| owner.identities.iter().find(|identity| identity.id == id))
+                .ok_or(Error::NotFound(Noun::Identity))?;
+            if identity.is_primary() {
+                return Err(Error::PrimaryIdentity);
+            }
+            let act = self.prepare(caller, &owner, identity, ending, last).await?;
+            match self.store.unlink(caller.tenant, act).await? {
+                Acted::Done => {
+                    return self
+                        .store
+                        .find_user_with_identities(caller.tenant, &UserRef::Id(owner.user.id))
+                        .await?
+                        .ok_or(Error::NotFound(Noun::User));
+                }
+                Acted::Changed => {}
+                Acted::LastCredential => return Err(Error::LastCredential),
+                Acted::NoUser => return Err(Error::NotFound(Noun::User)),
+                other => return Err(Error::internal(format!("an unlink ended as {other:?}"))),
+            }
+        }
+        Err(Error::Busy { retry_after: 1 })
+    }
+
+    async fn prepare(
+        &self,
+        caller: &Caller,
+        owner: &UserWithIdentities,
+        identity: &Identity,
+        ending: Ending,
+        last: LastWayIn,
+    ) -> Result<Unlink> {
+        let now = self.clock.now();
+        let event = |user, kind, sealed| NewEvent { kind, user, actor: caller.actor(), at: now, sealed };
+        let (connection, id) = (identity.key.connection, identity.id);
+        let (then, new_key, events) = match ending {
+            Ending::Free => {
+                let (sealed, new_key) = self.seal_farewell(caller.tenant, identity).await?;
+                let kind = EventKind::IdentityFreed { identity: id, connection };
+                (AfterUnlink::Free, new_key, vec![event(owner.user.id, kind, Some(sealed))])
+            }
+            Ending::Split => {
+                // A user who was absorbed once gets her own id back.
+                let to = match self.store.find_former_user(caller.tenant, id).await? {
+                    Some(former) => former,
+                    None => UserId::new(&*self.clock, &*self.random),
+                };
+                let (tokens, new_key) = self.seal_for_split(caller.tenant, identity, to).await?;
+                let user = Box::new(User::new(to, identity.profile.clone(), now));
+                let events = vec![
+                    event(owner.user.id, EventKind::IdentitySplit { identity: id, connection, to }, None),
+                    event(to, EventKind::UserCreated { identity: id, connection, proof: identity.proof }, None),
+                ];
+                (AfterUnlink::Split { user, tokens }, new_key, events)
+            }
+        };
+        Ok(Unlink {
+            user: owner.user.id,
+            identity: id,
+            expected_version: owner.user.version,
+            force: last == LastWayIn::Force,
+            then,
+            new_key,
+            events,
+            keep: caller.credential,
+        })
+    }
+
+    /// What the audit keeps of an identity that is erased: which account it was.
+    async fn seal_farewell(&self, tenant: TenantId, identity: &Identity) -> Result<(Sealed, Option<NewKey>)> {
+        let (key, new_key) = self.key_for(tenant, KeyOwner::User(identity.user)).await?;
+        let plain = json!({
+            "issuer": identity.key.issuer,
+            "subject": identity.key.subject,
+            "profile": identity.profile,
+        });
+        let sealed = self.vault.seal(&key, &event_place(&identity.id.to_string()), plain.to_string().as_bytes())?;
+        Ok((sealed, new_key))
+    }
+
+    /// The tokens of an identity, sealed for the user that it will be the primary of.
+    async fn seal_for_split(
+        &self,
+        tenant: TenantId,
+        identity: &Identity,
+        to: UserId,
+    ) -> Result<(Option<Sealed>, Option<NewKey>)> {
+        let old = match identity.has_tokens {
+            true => self.find_key(tenant, KeyOwner::User(identity.user)).await?,
+            false => None,
+        };
+        let Some(old) = old else { return Ok((None, None)) };
+        let (key, new_key) = self.key_for(tenant, KeyOwner::User(to)).await?;
+        Ok((self.seal_again(tenant, identity, &old, &key).await?, new_key))
+    }
+}
