@@ -51,9 +51,8 @@ impl Directory {
             .map_err(|error| Failure::failed(format!("cannot make the directory {}: {error}", path.display())))?;
         let cannot = |error| Failure::failed(format!("cannot work in the directory {}: {error}", path.display()));
         let has_data = DATA_FILES.iter().any(|name| path.join(name).exists());
-        if has_data {
-            refuse_foreign_writers(path)?;
-        } else {
+        refuse_foreign_writers(path, has_data)?;
+        if !has_data {
             refuse_foreign_files(path)?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(cannot)?;
         }
@@ -121,10 +120,11 @@ pub fn control_socket(directory: &Path) -> PathBuf {
     directory.join(SOCKET)
 }
 
-/// That nobody but the owner may replace what is kept.
-fn refuse_foreign_writers(path: &Path) -> Result<(), Unsafe> {
+/// That nobody but the owner may replace what is kept. A directory without data is only
+/// refused when it is everybody's: otherwise it is closed to others before it is used.
+fn refuse_foreign_writers(path: &Path, has_data: bool) -> Result<(), Unsafe> {
     let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
-    if mode & 0o022 == 0 {
+    if mode & if has_data { 0o022 } else { 0o002 } == 0 {
         return Ok(());
     }
     Err(Unsafe(format!(

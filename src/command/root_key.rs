@@ -1,7 +1,7 @@
 //! The root key's file: read with suspicion, and made once, for a directory without data.
 //!
-//! The file is one line of 64 hex digits, mode 0400, outside the data directory and so
-//! outside its backups (VLT-03). What would surprise: where data is, a missing key is
+//! The file has mode 0400 and lies outside the data directory, and so outside its backups
+//! (VLT-03); what stands in it is the vault's affair. What would surprise: where data is, a missing key is
 //! never made again, because a new one would open nothing.
 
 use std::fs::{self, File, OpenOptions};
@@ -15,9 +15,8 @@ use crate::clock::Random;
 use crate::command::directory::Directory;
 use crate::command::{Failure, note};
 use crate::config::{Config, Unsafe};
-
-/// The bytes of a root key.
-pub type RootKeyBytes = Zeroizing<[u8; 32]>;
+use crate::secret::ExposeSecret;
+use crate::vault::RootKey;
 
 /// The root key that goes with the directory; made, with a word on standard error, when
 /// neither has been used before.
@@ -25,7 +24,7 @@ pub type RootKeyBytes = Zeroizing<[u8; 32]>;
 /// # Errors
 /// When the file is missing beside data, unreadable, readable to others, or within the
 /// directory.
-pub fn read_or_make(config: &Config, directory: &Directory, random: &dyn Random) -> Result<RootKeyBytes, Failure> {
+pub fn read_or_make(config: &Config, directory: &Directory, random: &dyn Random) -> Result<RootKey, Failure> {
     let path = config.root_key_file()?;
     refuse_within(&path, directory)?;
     match fs::metadata(&path) {
@@ -101,35 +100,27 @@ fn refuse_unfit(path: &Path, metadata: &fs::Metadata) -> Result<(), Unsafe> {
     Ok(())
 }
 
-fn read(path: &Path, directory: &Directory) -> Result<RootKeyBytes, Failure> {
+fn read(path: &Path, directory: &Directory) -> Result<RootKey, Failure> {
     let text = fs::read(path)
         .map(Zeroizing::new)
-        .map_err(|error| Failure::from(Unsafe(format!("cannot read the root key {}: {error}", path.display()))))?;
-    let mut key = Zeroizing::new([0; 32]);
-    match hex::decode_to_slice(text.trim_ascii_end(), key.as_mut_slice()) {
-        Ok(()) => Ok(key),
-        Err(_) if directory.has_data() => Err(Unsafe(format!(
-            "{} is not a root key: it must be one line of 64 hex digits; put back the copy of it",
-            path.display()
-        ))
-        .into()),
-        Err(_) => Err(Unsafe(format!(
-            "{0} is not a root key: it must be one line of 64 hex digits; {1} holds no data, so if no other directory \
-             uses the file, remove it and start again",
-            path.display(),
+        .map_err(|error| Unsafe(format!("cannot read the root key {}: {error}", path.display())))?;
+    let unused = if directory.has_data() {
+        "put back the copy of it".to_owned()
+    } else {
+        format!(
+            "{} holds no data, so if no other directory uses the file, remove it and start again",
             directory.path().display()
-        ))
-        .into()),
-    }
+        )
+    };
+    RootKey::from_text(str::from_utf8(&text).unwrap_or_default())
+        .map_err(|fault| Unsafe(format!("{}: {fault}: {unused}", path.display())).into())
 }
 
 /// Makes the key, and returns when it will survive a loss of power.
-fn make(path: &Path, random: &dyn Random) -> std::io::Result<RootKeyBytes> {
-    let mut key = Zeroizing::new([0; 32]);
-    random.fill(key.as_mut_slice());
+fn make(path: &Path, random: &dyn Random) -> std::io::Result<RootKey> {
+    let key = RootKey::generate(random);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
-    let line = Zeroizing::new(hex::encode(key.as_slice()) + "\n");
-    file.write_all(line.as_bytes())
+    file.write_all(key.to_text().expose_secret().as_bytes())
         .and_then(|()| file.sync_all())
         .inspect_err(|_| {
             let _ = fs::remove_file(path);
