@@ -63,7 +63,10 @@ impl App {
     }
 
     pub(super) async fn existing_connection(&self, tenant: TenantId, which: &ConnectionRef) -> Result<Connection> {
-        self.store.find_connection(tenant, which).await?.ok_or(Error::NotFound(Noun::Connection))
+        self.store
+            .find_connection(tenant, which)
+            .await?
+            .ok_or(Error::NotFound(Noun::Connection))
     }
 
     pub(super) async fn make_connection(&self, tenant: TenantId, request: ConnectionRequest) -> Result<Connection> {
@@ -127,15 +130,23 @@ pub(super) fn check_name(field: &'static str, name: &str) -> Result<()> {
         && !name.ends_with('-');
     match fine {
         true => Ok(()),
-        false => Err(Error::invalid(field, "must have 1 to 128 letters, digits and dashes, and no dash at either end")),
+        false => Err(Error::invalid(
+            field,
+            "must have 1 to 128 letters, digits and dashes, and no dash at either end",
+        )),
     }
 }
 
 fn check_provider(provider: &str) -> Result<()> {
     let fine = (1..=64).contains(&provider.len())
-        && provider.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        && provider
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     match fine {
         true => Ok(()),
-        false => Err(Error::invalid("provider", "must have 1 to 64 lower-case letters, digits and dashes")),
+        false => Err(Error::invalid(
+            "provider",
+            "must have 1 to 64 lower-case letters, digits and dashes",
+        )),
     }
 }

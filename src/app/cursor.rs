@@ -38,8 +38,10 @@ impl App {
         let refuse = || Error::invalid("after", "is not a cursor of this list, or too old");
         let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
         let (key, _) = self.key_for(tenant, KeyOwner::Service).await?;
-        let plain =
-            self.vault.open(&key, &place(list), &Sealed::from_bytes(sealed)).map_err(|_| refuse())?;
+        let plain = self
+            .vault
+            .open(&key, &place(list), &Sealed::from_bytes(sealed))
+            .map_err(|_| refuse())?;
         let (at, position) = plain.split_first_chunk::<8>().ok_or_else(refuse)?;
         let at = Timestamp::from_second(i64::from_be_bytes(*at)).map_err(|_| refuse())?;
         if self.clock.now().duration_since(at).unsigned_abs() > LIVES_FOR {
@@ -50,5 +52,11 @@ impl App {
 }
 
 const fn place(list: &str) -> Place<'_> {
-    Place { connection: None, issuer: "", subject: list, field: Field::Cursor, version: 1 }
+    Place {
+        connection: None,
+        issuer: "",
+        subject: list,
+        field: Field::Cursor,
+        version: 1,
+    }
 }

@@ -34,13 +34,17 @@ impl App {
 
     /// The personal fields of an event; `None` when it has none, or their key is gone.
     async fn open_event(&self, tenant: TenantId, event: &Event) -> Result<Option<Value>> {
-        let Some(sealed) = &event.what.sealed else { return Ok(None) };
+        let Some(sealed) = &event.what.sealed else {
+            return Ok(None);
+        };
         let about = match &event.what.kind {
             EventKind::IdentityFreed { identity, .. } => identity.to_string(),
             EventKind::UserAbsorbed { absorbed, .. } => absorbed.to_string(),
             _ => return Ok(None),
         };
-        let Some(key) = self.find_key(tenant, KeyOwner::User(event.what.user)).await? else { return Ok(None) };
+        let Some(key) = self.find_key(tenant, KeyOwner::User(event.what.user)).await? else {
+            return Ok(None);
+        };
         let plain = self.vault.open(&key, &event_place(&about), sealed)?;
         Ok(serde_json::from_slice(&plain).ok())
     }

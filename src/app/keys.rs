@@ -49,7 +49,9 @@ impl App {
         if let Some(key) = self.keys.records.get(&(tenant, owner)) {
             return Ok(Some(key));
         }
-        let Some(wrapped) = self.store.find_key(tenant, owner).await? else { return Ok(None) };
+        let Some(wrapped) = self.store.find_key(tenant, owner).await? else {
+            return Ok(None);
+        };
         let key = self.vault.open_key(&self.tenant_key(tenant).await?, owner, &wrapped)?;
         self.keys.records.insert((tenant, owner), key.clone());
         Ok(Some(key))
@@ -64,9 +66,17 @@ impl App {
         from: &RecordKey,
         to: &RecordKey,
     ) -> Result<Option<Sealed>> {
-        let Some(sealed) = self.store.find_tokens(tenant, identity.id).await? else { return Ok(None) };
-        let plain = self.vault.open(from, &token_place(&identity.key, identity.version), &sealed)?;
-        Ok(Some(self.vault.seal(to, &token_place(&identity.key, identity.version.saturating_add(1)), &plain)?))
+        let Some(sealed) = self.store.find_tokens(tenant, identity.id).await? else {
+            return Ok(None);
+        };
+        let plain = self
+            .vault
+            .open(from, &token_place(&identity.key, identity.version), &sealed)?;
+        Ok(Some(self.vault.seal(
+            to,
+            &token_place(&identity.key, identity.version.saturating_add(1)),
+            &plain,
+        )?))
     }
 
     /// Forgets the key of a user who is gone.
@@ -78,7 +88,11 @@ impl App {
         if let Some(key) = self.keys.tenants.get(&tenant) {
             return Ok(key);
         }
-        let wrapped = self.store.find_tenant_key(tenant).await?.ok_or_else(|| Error::internal("a tenant has no key"))?;
+        let wrapped = self
+            .store
+            .find_tenant_key(tenant)
+            .await?
+            .ok_or_else(|| Error::internal("a tenant has no key"))?;
         let key = self.vault.open_tenant_key(tenant, &wrapped)?;
         self.keys.tenants.insert(tenant, key.clone());
         Ok(key)
@@ -98,5 +112,11 @@ pub(super) fn token_place(key: &IdentityKey, version: i64) -> Place<'_> {
 
 /// Where the personal fields of an event lie, which is told apart by what it is about.
 pub(super) const fn event_place(about: &str) -> Place<'_> {
-    Place { connection: None, issuer: "", subject: about, field: Field::Event, version: 1 }
+    Place {
+        connection: None,
+        issuer: "",
+        subject: about,
+        field: Field::Event,
+        version: 1,
+    }
 }

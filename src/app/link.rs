@@ -126,7 +126,9 @@ impl App {
     pub async fn link(&self, caller: &Caller, request: LinkRequest) -> Result<LinkOutcome> {
         self.may_link(caller, &request).await?;
         let user = self.existing_user(caller.tenant, &request.user).await?;
-        let connection = self.existing_connection(caller.tenant, &request.account.connection).await?;
+        let connection = self
+            .existing_connection(caller.tenant, &request.account.connection)
+            .await?;
         let proof = match &request.if_owned {
             IfOwned::Absorb { proof, .. } => *proof,
             IfOwned::Refuse => Proof::Asserted,
@@ -150,7 +152,8 @@ impl App {
             };
             let step = match owner {
                 Some(identity) if identity.user == user.id => {
-                    self.link_same(caller, &request, &connection, identity, &external).await?
+                    self.link_same(caller, &request, &connection, identity, &external)
+                        .await?
                 }
                 Some(identity) => self.link_owned(caller, &request, &user, &identity).await?,
                 None if looked_up && request.if_unknown == IfUnknown::Refuse => {
@@ -171,7 +174,9 @@ impl App {
         const OVER_ALL: &[Scope] = &[Scope::UpdateUsers];
         const EITHER: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities];
         match &request.if_owned {
-            IfOwned::Absorb { proof: Proof::TwoProof, .. } if !caller.scopes.has_any(OVER_ALL) => {
+            IfOwned::Absorb {
+                proof: Proof::TwoProof, ..
+            } if !caller.scopes.has_any(OVER_ALL) => {
                 caller.needs(EITHER)?;
                 let user = self.store.find_user(caller.tenant, &request.user).await?;
                 match user {
@@ -194,10 +199,21 @@ impl App {
     ) -> Result<Option<LinkOutcome>> {
         let id = IdentityId::new(&*self.clock, &*self.random);
         let (identity, new_key) = self
-            .new_identity(caller.tenant, user.id, id, external.clone(), caller.actor(), &request.account.tokens)
+            .new_identity(
+                caller.tenant,
+                user.id,
+                id,
+                external.clone(),
+                caller.actor(),
+                &request.account.tokens,
+            )
             .await?;
         if request.dry_run {
-            return Ok(Some(LinkOutcome::Attached(preview(user.id, &identity, self.clock.now()))));
+            return Ok(Some(LinkOutcome::Attached(preview(
+                user.id,
+                &identity,
+                self.clock.now(),
+            ))));
         }
         let act = store::Link {
             user: user.id,
@@ -206,7 +222,11 @@ impl App {
             new_key,
             once: request.once.as_ref().map(|once| self.once(once, user.id, Some(id))),
             event: NewEvent {
-                kind: EventKind::IdentityLinked { identity: id, connection: connection.id, proof: external.proof() },
+                kind: EventKind::IdentityLinked {
+                    identity: id,
+                    connection: connection.id,
+                    proof: external.proof(),
+                },
                 user: user.id,
                 actor: caller.actor(),
                 at: self.clock.now(),
@@ -238,12 +258,19 @@ impl App {
         external: &ExternalIdentity,
     ) -> Result<Option<LinkOutcome>> {
         if request.on_same == OnSame::Refuse {
-            return Err(if identity.is_primary() { Error::PrimaryIdentity } else { Error::IdentityTaken });
+            return Err(if identity.is_primary() {
+                Error::PrimaryIdentity
+            } else {
+                Error::IdentityTaken
+            });
         }
         let version = identity.version.saturating_add(1);
         let (tokens, new_key) = match identity.has_tokens && request.account.tokens.is_empty() {
             true => (self.keep_tokens(caller.tenant, &identity).await?, None),
-            false => self.seal_tokens(caller.tenant, identity.user, external, version, &request.account.tokens).await?,
+            false => {
+                self.seal_tokens(caller.tenant, identity.user, external, version, &request.account.tokens)
+                    .await?
+            }
         };
         let renewed = Identity {
             version,
@@ -269,7 +296,10 @@ impl App {
             profile: Some(renewed.profile.clone()),
             tokens,
             new_key,
-            once: request.once.as_ref().map(|once| self.once(once, identity.user, Some(identity.id))),
+            once: request
+                .once
+                .as_ref()
+                .map(|once| self.once(once, identity.user, Some(identity.id))),
             event: NewEvent {
                 kind: EventKind::IdentityRefreshed {
                     identity: identity.id,
@@ -300,7 +330,8 @@ impl App {
     ) -> Result<Option<LinkOutcome>> {
         match &request.if_owned {
             IfOwned::Absorb { proof, spend, epoch } if identity.is_primary() => {
-                self.absorb(caller, user.id, identity.user, *proof, spend.as_ref(), *epoch).await
+                self.absorb(caller, user.id, identity.user, *proof, spend.as_ref(), *epoch)
+                    .await
             }
             _ => Err(Error::IdentityTaken),
         }
@@ -311,9 +342,17 @@ impl App {
         if done.request != once.request {
             return Err(Error::KeyReused);
         }
-        let owner = self.store.find_user_with_identities(caller.tenant, &UserRef::Id(done.user)).await?;
+        let owner = self
+            .store
+            .find_user_with_identities(caller.tenant, &UserRef::Id(done.user))
+            .await?;
         owner
-            .and_then(|owner| owner.identities.into_iter().find(|identity| Some(identity.id) == done.identity))
+            .and_then(|owner| {
+                owner
+                    .identities
+                    .into_iter()
+                    .find(|identity| Some(identity.id) == done.identity)
+            })
             .map(LinkOutcome::Repeated)
             .ok_or(Error::NotFound(Noun::Identity))
     }
@@ -329,7 +368,16 @@ impl App {
         tokens: &TokenSet,
     ) -> Result<(NewIdentity, Option<NewKey>)> {
         let (tokens, new_key) = self.seal_tokens(tenant, user, &external, 1, tokens).await?;
-        Ok((NewIdentity { id, external, proved_by, tokens, login: Login::default() }, new_key))
+        Ok((
+            NewIdentity {
+                id,
+                external,
+                proved_by,
+                tokens,
+                login: Login::default(),
+            },
+            new_key,
+        ))
     }
 
     /// Seals a token set for one version of one identity of one user; nothing for none.
@@ -363,7 +411,11 @@ impl App {
             request: once.request,
             user,
             identity,
-            until: self.clock.now().saturating_add(ONCE_FOR).unwrap_or(jiff::Timestamp::MAX),
+            until: self
+                .clock
+                .now()
+                .saturating_add(ONCE_FOR)
+                .unwrap_or(jiff::Timestamp::MAX),
         }
     }
 }

@@ -30,7 +30,9 @@ impl App {
         let tenant = caller.tenant;
         let (Some(stays), Some(goes)) = (
             self.store.find_user(tenant, &UserRef::Id(survivor)).await?,
-            self.store.find_user_with_identities(tenant, &UserRef::Id(absorbed)).await?,
+            self.store
+                .find_user_with_identities(tenant, &UserRef::Id(absorbed))
+                .await?,
         ) else {
             return Ok(None);
         };
@@ -48,7 +50,11 @@ impl App {
                 }
             }
         }
-        let snapshot = self.vault.seal(&key, &event_place(&absorbed.to_string()), snapshot(&goes).to_string().as_bytes())?;
+        let snapshot = self.vault.seal(
+            &key,
+            &event_place(&absorbed.to_string()),
+            snapshot(&goes).to_string().as_bytes(),
+        )?;
         let act = Absorb {
             survivor,
             survivor_version: stays.version,

@@ -32,23 +32,33 @@ impl Origins {
     /// The issuer for requests that name this host: its origin with a slash. `None` for
     /// hosts that are not ours.
     pub fn issuer_for(&self, host: &str) -> Option<Arc<str>> {
-        self.0.iter().find(|origin| origin.authority.eq_ignore_ascii_case(host)).map(|origin| origin.issuer.clone())
+        self.0
+            .iter()
+            .find(|origin| origin.authority.eq_ignore_ascii_case(host))
+            .map(|origin| origin.issuer.clone())
     }
 
     /// Our issuer of this spelling.
     pub fn issuer(&self, iss: &str) -> Option<Arc<str>> {
-        self.0.iter().find(|origin| &*origin.issuer == iss).map(|origin| origin.issuer.clone())
+        self.0
+            .iter()
+            .find(|origin| &*origin.issuer == iss)
+            .map(|origin| origin.issuer.clone())
     }
 
     /// The issuer that is named where no request says by which origin it came.
     pub fn first_issuer(&self) -> Arc<str> {
-        self.0.first().map_or_else(|| Arc::from(""), |origin| origin.issuer.clone())
+        self.0
+            .first()
+            .map_or_else(|| Arc::from(""), |origin| origin.issuer.clone())
     }
 
     /// Whether a token for this audience is for our Management API: any origin, http or
     /// https, followed by `/api/v2/`.
     pub fn is_audience(&self, aud: &str) -> bool {
-        let Some(rest) = aud.strip_prefix("https://").or_else(|| aud.strip_prefix("http://")) else { return false };
+        let Some(rest) = aud.strip_prefix("https://").or_else(|| aud.strip_prefix("http://")) else {
+            return false;
+        };
         rest.strip_suffix("/api/v2/")
             .is_some_and(|authority| self.0.iter().any(|origin| origin.authority == authority))
     }
@@ -66,12 +76,20 @@ impl Origin {
             .split_once("://")
             .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
             .ok_or_else(|| Error::invalid("origin", "must begin with http:// or https://"))?;
-        let well_formed = authority.parse::<http::uri::Authority>().is_ok_and(|a| !a.as_str().contains('@'));
+        let well_formed = authority
+            .parse::<http::uri::Authority>()
+            .is_ok_and(|a| !a.as_str().contains('@'));
         if !well_formed {
-            return Err(Error::invalid("origin", "must be a scheme and a host, with a port if need be, and nothing more"));
+            return Err(Error::invalid(
+                "origin",
+                "must be a scheme and a host, with a port if need be, and nothing more",
+            ));
         }
         let authority = authority.to_ascii_lowercase();
-        Ok(Self { issuer: format!("{scheme}://{authority}/").into(), authority })
+        Ok(Self {
+            issuer: format!("{scheme}://{authority}/").into(),
+            authority,
+        })
     }
 }
 

@@ -4,7 +4,8 @@
 //! waits; beyond that the answer is [`Error::Busy`] rather than memory without bound
 //! (API-13). A name that nobody has costs as much as a wrong password (API-03).
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
@@ -27,7 +28,12 @@ pub struct PasswordSettings {
 
 impl Default for PasswordSettings {
     fn default() -> Self {
-        Self { at_once: 4, waiting: 60, memory_kib: 64 * 1024, passes: 3 }
+        Self {
+            at_once: 4,
+            waiting: 60,
+            memory_kib: 64 * 1024,
+            passes: 3,
+        }
     }
 }
 
@@ -35,7 +41,11 @@ impl PasswordSettings {
     /// As cheap as argon2 gets; for tests, and absent from a release build.
     #[cfg(debug_assertions)]
     pub fn cheap_for_tests() -> Self {
-        Self { memory_kib: Params::MIN_M_COST, passes: 1, ..Self::default() }
+        Self {
+            memory_kib: Params::MIN_M_COST,
+            passes: 1,
+            ..Self::default()
+        }
     }
 }
 
@@ -83,7 +93,11 @@ impl Passwords {
         let known = phc.is_some();
         let phc = match phc {
             Some(phc) => phc,
-            None => self.nobody.get_or_try_init(|| self.hash(password, random)).await?.clone(),
+            None => self
+                .nobody
+                .get_or_try_init(|| self.hash(password, random))
+                .await?
+                .clone(),
         };
         let settings = self.settings;
         let password = password.expose_secret().to_owned();
@@ -98,14 +112,24 @@ impl Passwords {
 
     /// Runs it on a thread that may block, when its turn comes.
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let _admitted = self.admitted.try_acquire().map_err(|_| Error::Busy { retry_after: 1 })?;
-        let _running = self.running.acquire().await.map_err(|e| Error::internal(e.to_string()))?;
-        tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal(e.to_string()))?
+        let _admitted = self
+            .admitted
+            .try_acquire()
+            .map_err(|_| Error::Busy { retry_after: 1 })?;
+        let _running = self
+            .running
+            .acquire()
+            .await
+            .map_err(|e| Error::internal(e.to_string()))?;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|e| Error::internal(e.to_string()))?
     }
 }
 
 fn argon2(settings: PasswordSettings) -> Result<Argon2<'static>> {
-    let params = Params::new(settings.memory_kib, settings.passes, 1, None).map_err(|e| Error::internal(e.to_string()))?;
+    let params =
+        Params::new(settings.memory_kib, settings.passes, 1, None).map_err(|e| Error::internal(e.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
@@ -123,12 +147,19 @@ mod tests {
         assert!(phc.starts_with("$argon2id$v=19$"), "{phc}");
         assert!(passwords.verify(&right, Some(phc.clone()), &random).await.unwrap());
         assert!(!passwords.verify(&wrong, Some(phc), &random).await.unwrap());
-        assert!(!passwords.verify(&right, None, &random).await.unwrap(), "nobody's password fits nothing");
+        assert!(
+            !passwords.verify(&right, None, &random).await.unwrap(),
+            "nobody's password fits nothing"
+        );
     }
 
     #[tokio::test]
     async fn sec_api_13_too_many_at_once_are_told_to_come_back() {
-        let settings = PasswordSettings { at_once: 1, waiting: 0, ..PasswordSettings::cheap_for_tests() };
+        let settings = PasswordSettings {
+            at_once: 1,
+            waiting: 0,
+            ..PasswordSettings::cheap_for_tests()
+        };
         let passwords = Passwords::new(settings);
         let _held = passwords.admitted.acquire().await.unwrap();
         let refused = passwords.hash(&"x".to_owned().into(), &SeededRandom::new(1)).await;

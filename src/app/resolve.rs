@@ -29,7 +29,10 @@ impl App {
         subject: &str,
     ) -> Result<UserWithIdentities> {
         caller.needs(&[Scope::ReadUsers])?;
-        self.store.resolve(caller.tenant, connection, subject).await?.ok_or(Error::NotFound(Noun::Identity))
+        self.store
+            .resolve(caller.tenant, connection, subject)
+            .await?
+            .ok_or(Error::NotFound(Noun::Identity))
     }
 
     /// Where an account is that is named by provider, and by connection where the caller

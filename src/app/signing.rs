@@ -11,7 +11,7 @@ pub(super) async fn open_ring(store: &dyn Store, vault: &Vault, clock: &dyn Cloc
     let mut keys = Vec::new();
     for stored in store.list_signing_keys().await? {
         let pkcs8 = vault.open_signing_key(&stored.kid, &stored.wrapped)?;
-        keys.push(SigningKey::from_pkcs8(&pkcs8, stored.certificate)?);
+        keys.push(SigningKey::from_stored(&pkcs8, stored.certificate, stored.created_at)?);
     }
     if keys.is_empty() {
         let key = SigningKey::generate(clock)?;
@@ -25,5 +25,5 @@ pub(super) async fn open_ring(store: &dyn Store, vault: &Vault, clock: &dyn Cloc
             .await?;
         keys.push(key);
     }
-    Ok(KeyRing::new(keys))
+    KeyRing::new(keys)
 }

@@ -43,7 +43,8 @@ impl App {
     pub async fn create_tenant(&self, name: &str) -> Result<Credentials> {
         check_name("name", name)?;
         let id = TenantId::new(&*self.random);
-        let (client, client_secret) = self.new_client(id, "default", &[Grant::ClientCredentials], Scopes::for_machines());
+        let (client, client_secret) =
+            self.new_client(id, "default", &[Grant::ClientCredentials], Scopes::for_machines());
         let (opaque, secrets) = self.new_opaque_credentials(id);
         let (tenant_key, key) = self.vault.new_tenant_key(id)?;
         let (_, service_key) = self.vault.new_key(&tenant_key, KeyOwner::Service)?;
@@ -80,7 +81,10 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn find_tenant(&self, name: &str) -> Result<Tenant> {
-        self.store.find_tenant_named(name).await?.ok_or(Error::NotFound(Noun::Tenant))
+        self.store
+            .find_tenant_named(name)
+            .await?
+            .ok_or(Error::NotFound(Noun::Tenant))
     }
 
     /// The settings of a caller's own tenant.
@@ -89,7 +93,9 @@ impl App {
     /// Those of the store.
     pub async fn settings_of(&self, tenant: TenantId) -> Result<Settings> {
         let tenant = self.store.find_tenant(tenant).await?;
-        tenant.map(|tenant| tenant.settings).ok_or(Error::NotFound(Noun::Tenant))
+        tenant
+            .map(|tenant| tenant.settings)
+            .ok_or(Error::NotFound(Noun::Tenant))
     }
 
     /// Changes settings of a tenant; the settings as they are then.
@@ -117,9 +123,14 @@ impl App {
         let secret = self.rotate_client(name, client.id).await?;
         let (mut opaque, secrets) = self.new_opaque_credentials(tenant.id);
         opaque.kii_client_id.clone_from(&tenant.credentials.kii_client_id);
-        opaque.knodes_customer_id.clone_from(&tenant.credentials.knodes_customer_id);
+        opaque
+            .knodes_customer_id
+            .clone_from(&tenant.credentials.knodes_customer_id);
         self.store.update_credentials(tenant.id, &opaque).await?;
-        let tenant = Tenant { credentials: opaque, ..tenant };
+        let tenant = Tenant {
+            credentials: opaque,
+            ..tenant
+        };
         Ok(self.credentials(&tenant, client, secret, secrets))
     }
 

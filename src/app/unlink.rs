@@ -7,8 +7,8 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::app::link::ATTEMPTS;
 use crate::app::keys::event_place;
+use crate::app::link::ATTEMPTS;
 use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent, Scope, User, UserRef};
 use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
@@ -95,13 +95,26 @@ impl App {
         last: LastWayIn,
     ) -> Result<Unlink> {
         let now = self.clock.now();
-        let event = |user, kind, sealed| NewEvent { kind, user, actor: caller.actor(), at: now, sealed };
+        let event = |user, kind, sealed| NewEvent {
+            kind,
+            user,
+            actor: caller.actor(),
+            at: now,
+            sealed,
+        };
         let (connection, id) = (identity.key.connection, identity.id);
         let (then, new_key, events) = match ending {
             Ending::Free => {
                 let (sealed, new_key) = self.seal_farewell(caller.tenant, identity).await?;
-                let kind = EventKind::IdentityFreed { identity: id, connection };
-                (AfterUnlink::Free, new_key, vec![event(owner.user.id, kind, Some(sealed))])
+                let kind = EventKind::IdentityFreed {
+                    identity: id,
+                    connection,
+                };
+                (
+                    AfterUnlink::Free,
+                    new_key,
+                    vec![event(owner.user.id, kind, Some(sealed))],
+                )
             }
             Ending::Split => {
                 // A user who was absorbed once gets her own id back.
@@ -112,8 +125,24 @@ impl App {
                 let (tokens, new_key) = self.seal_for_split(caller.tenant, identity, to).await?;
                 let user = Box::new(User::new(to, identity.profile.clone(), now));
                 let events = vec![
-                    event(owner.user.id, EventKind::IdentitySplit { identity: id, connection, to }, None),
-                    event(to, EventKind::UserCreated { identity: id, connection, proof: identity.proof }, None),
+                    event(
+                        owner.user.id,
+                        EventKind::IdentitySplit {
+                            identity: id,
+                            connection,
+                            to,
+                        },
+                        None,
+                    ),
+                    event(
+                        to,
+                        EventKind::UserCreated {
+                            identity: id,
+                            connection,
+                            proof: identity.proof,
+                        },
+                        None,
+                    ),
                 ];
                 (AfterUnlink::Split { user, tokens }, new_key, events)
             }
@@ -138,7 +167,11 @@ impl App {
             "subject": identity.key.subject,
             "profile": identity.profile,
         });
-        let sealed = self.vault.seal(&key, &event_place(&identity.id.to_string()), plain.to_string().as_bytes())?;
+        let sealed = self.vault.seal(
+            &key,
+            &event_place(&identity.id.to_string()),
+            plain.to_string().as_bytes(),
+        )?;
         Ok((sealed, new_key))
     }
 

@@ -122,7 +122,9 @@ impl App {
     pub async fn create_user(&self, caller: &Caller, request: UserRequest) -> Result<(UserWithIdentities, bool)> {
         caller.needs(&[Scope::CreateUsers])?;
         let tenant = caller.tenant;
-        let at = request.connection.unwrap_or_else(|| ConnectionRef::Name(connection::BUILT_IN.to_owned()));
+        let at = request
+            .connection
+            .unwrap_or_else(|| ConnectionRef::Name(connection::BUILT_IN.to_owned()));
         let connection = self.existing_connection(tenant, &at).await?;
         let now = self.clock.now();
         let mut user = User::new(UserId::new(&*self.clock, &*self.random), request.profile, now);
@@ -135,13 +137,22 @@ impl App {
             None => None,
         };
         let subject = request.subject.unwrap_or_else(|| user.id.to_string());
-        let event = |kind| NewEvent { kind, user: user.id, actor: caller.actor(), at: now, sealed: None };
+        let event = |kind| NewEvent {
+            kind,
+            user: user.id,
+            actor: caller.actor(),
+            at: now,
+            sealed: None,
+        };
         let born = NewIdentity {
             id: IdentityId::new(&*self.clock, &*self.random),
             external: ExternalIdentity::from_claims(&connection, &subject, &Object::new(), Proof::Asserted)?,
             proved_by: caller.actor(),
             tokens: None,
-            login: Login { names: login_names(&connection, &user.profile, password.is_some()), password },
+            login: Login {
+                names: login_names(&connection, &user.profile, password.is_some()),
+                password,
+            },
         };
         let mut events = vec![event(EventKind::UserCreated {
             identity: born.id,
@@ -152,18 +163,29 @@ impl App {
             None => (None, None),
             Some(account) => {
                 let at = self.existing_connection(tenant, &account.connection).await?;
-                let external =
-                    ExternalIdentity::from_claims(&at, &account.subject, &account.claims, Proof::Asserted)?;
+                let external = ExternalIdentity::from_claims(&at, &account.subject, &account.claims, Proof::Asserted)?;
                 let id = IdentityId::new(&*self.clock, &*self.random);
-                events.push(event(EventKind::IdentityLinked { identity: id, connection: at.id, proof: Proof::Asserted }));
-                let (identity, new_key) =
-                    self.new_identity(tenant, user.id, id, external, caller.actor(), &account.tokens).await?;
+                events.push(event(EventKind::IdentityLinked {
+                    identity: id,
+                    connection: at.id,
+                    proof: Proof::Asserted,
+                }));
+                let (identity, new_key) = self
+                    .new_identity(tenant, user.id, id, external, caller.actor(), &account.tokens)
+                    .await?;
                 (Some(identity), new_key)
             }
         };
         let once = request.once.as_ref().map(|once| self.once(once, user.id, None));
         let id = user.id;
-        let new = NewUser { user, born, more, new_key, once, events };
+        let new = NewUser {
+            user,
+            born,
+            more,
+            new_key,
+            once,
+            events,
+        };
         match self.store.create_user(tenant, new).await? {
             Created::Done => Ok((self.existing_user_with_identities(tenant, id).await?, false)),
             Created::Repeated(done) => match request.once {
@@ -193,7 +215,9 @@ impl App {
     ) -> Result<UserWithIdentities> {
         let found = may_update(caller, changes).map(|()| self.store.find_user_with_identities(caller.tenant, which))?;
         let found = found.await?;
-        if !caller.scopes.has_any(&[Scope::UpdateUsers, Scope::UpdateUsersAppMetadata])
+        if !caller
+            .scopes
+            .has_any(&[Scope::UpdateUsers, Scope::UpdateUsersAppMetadata])
             && found.as_ref().map(|found| found.user.id) != caller.user
         {
             return Err(Error::NotYourself);
@@ -269,11 +293,21 @@ impl App {
     }
 
     pub(super) async fn existing_user(&self, tenant: TenantId, which: &UserRef) -> Result<User> {
-        self.store.find_user(tenant, which).await?.ok_or(Error::NotFound(Noun::User))
+        self.store
+            .find_user(tenant, which)
+            .await?
+            .ok_or(Error::NotFound(Noun::User))
     }
 
-    pub(super) async fn existing_user_with_identities(&self, tenant: TenantId, id: UserId) -> Result<UserWithIdentities> {
-        self.store.find_user_with_identities(tenant, &UserRef::Id(id)).await?.ok_or(Error::NotFound(Noun::User))
+    pub(super) async fn existing_user_with_identities(
+        &self,
+        tenant: TenantId,
+        id: UserId,
+    ) -> Result<UserWithIdentities> {
+        self.store
+            .find_user_with_identities(tenant, &UserRef::Id(id))
+            .await?
+            .ok_or(Error::NotFound(Noun::User))
     }
 
     /// The identity whose log-in the changes are about, with its connection.
@@ -303,7 +337,10 @@ impl App {
             .ok_or_else(no_such)?;
         let connection = match wanted {
             Some(connection) => connection,
-            None => self.existing_connection(tenant, &ConnectionRef::Id(identity.key.connection)).await?,
+            None => {
+                self.existing_connection(tenant, &ConnectionRef::Id(identity.key.connection))
+                    .await?
+            }
         };
         check_changeable(&connection, changes)?;
         Ok((identity, connection))
@@ -346,7 +383,8 @@ impl App {
         if changes.password.is_some() {
             new.last_password_reset = Some(now);
         }
-        if changes.password.is_some() || email_changes || (changes.blocked == Some(true) && user.blocked != Some(true)) {
+        if changes.password.is_some() || email_changes || (changes.blocked == Some(true) && user.blocked != Some(true))
+        {
             new.move_epoch(caller.credential);
         }
         new.version = user.version.saturating_add(1);
@@ -357,7 +395,9 @@ impl App {
             login,
             identity_profile: secondary.map(|profile| (identity.id, profile)),
             event: Some(NewEvent {
-                kind: EventKind::UserUpdated { fields: changes.names().join(",") },
+                kind: EventKind::UserUpdated {
+                    fields: changes.names().join(","),
+                },
                 user: user.id,
                 actor: caller.actor(),
                 at: now,
@@ -368,7 +408,10 @@ impl App {
 
     async fn hash_password(&self, connection: &Connection, password: &SecretString) -> Result<String> {
         if !connection.is_database() {
-            return Err(Error::invalid("password", "cannot be set for a user of this connection"));
+            return Err(Error::invalid(
+                "password",
+                "cannot be set for a user of this connection",
+            ));
         }
         check_password(connection, password)?;
         self.passwords.hash(password, &*self.random).await
@@ -415,7 +458,11 @@ fn check_changeable(connection: &Connection, changes: &UserChanges) -> Result<()
     if ours {
         return Ok(());
     }
-    match changes.names().into_iter().find(|name| !matches!(*name, "blocked" | "user_metadata" | "app_metadata")) {
+    match changes
+        .names()
+        .into_iter()
+        .find(|name| !matches!(*name, "blocked" | "user_metadata" | "app_metadata"))
+    {
         Some(name) => Err(Error::invalid(name, "is its network's to change, not ours")),
         None => Ok(()),
     }
@@ -433,7 +480,12 @@ fn login_names(connection: &Connection, profile: &Profile, has_password: bool) -
         (LoginKind::PhoneNumber, &profile.phone_number),
     ]
     .into_iter()
-    .filter_map(|(kind, value)| Some(LoginName { kind, value: value.as_ref()?.to_lowercase() }))
+    .filter_map(|(kind, value)| {
+        Some(LoginName {
+            kind,
+            value: value.as_ref()?.to_lowercase(),
+        })
+    })
     .collect()
 }
 
@@ -460,18 +512,26 @@ fn check_password(connection: &Connection, password: &SecretString) -> Result<()
     if password.len() > PASSWORD_LIMIT_BYTES {
         return Err(Error::invalid("password", "must have at most 72 bytes"));
     }
-    let policy = connection.auth0.get("options").and_then(|options| options.get("passwordPolicy"));
+    let policy = connection
+        .auth0
+        .get("options")
+        .and_then(|options| options.get("passwordPolicy"));
     let length = password.chars().count();
     let has = |class: fn(char) -> bool| usize::from(password.chars().any(class));
     let classes = has(|c| c.is_lowercase())
         .saturating_add(has(char::is_uppercase))
         .saturating_add(has(|c| c.is_numeric()))
         .saturating_add(has(|c| !c.is_alphanumeric()));
-    let repeats = password.chars().zip(password.chars().skip(1)).zip(password.chars().skip(2));
+    let repeats = password
+        .chars()
+        .zip(password.chars().skip(1))
+        .zip(password.chars().skip(2));
     let strong = match policy.and_then(serde_json::Value::as_str) {
         Some("none") => length >= 1,
         Some("low") => length >= 6,
-        Some("fair") => length >= 8 && has(|c| c.is_lowercase()) + has(char::is_uppercase) + has(|c| c.is_numeric()) == 3,
+        Some("fair") => {
+            length >= 8 && has(|c| c.is_lowercase()) + has(char::is_uppercase) + has(|c| c.is_numeric()) == 3
+        }
         Some("excellent") => length >= 10 && classes >= 3 && repeats.clone().all(|((a, b), c)| a != b || b != c),
         _ => length >= 8 && classes >= 3,
     };

@@ -79,9 +79,9 @@ impl User {
     /// Whether a credential that was issued at this epoch is still alive.
     pub fn honours(&self, epoch: i64, credential: Digest) -> bool {
         epoch == self.epoch
-            || self.kept.is_some_and(|kept| {
-                kept.credential == credential && (kept.since..self.epoch).contains(&epoch)
-            })
+            || self
+                .kept
+                .is_some_and(|kept| kept.credential == credential && (kept.since..self.epoch).contains(&epoch))
     }
 }
 

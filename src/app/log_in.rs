@@ -1,0 +1,201 @@
+//! Tokens of our own, for clients and for people who log in with a password; and the proof
+//! that an ID token of ours is.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::app::authenticate::USER_CLAIM;
+use crate::domain::{Client, ConnectionRef, Grant, Object, Scopes, UserRef};
+use crate::error::{Error, Result};
+use crate::id::{ClientId, TenantId};
+use crate::jwt::{self, Claims, Fault, TokenKind};
+use crate::secret::{Digest, SecretString};
+use crate::store::{LoginKind, LoginName, UserUpdate, UserWithIdentities};
+
+/// How long access tokens live (`api/auth0.md` 2.1).
+pub const ACCESS_TOKEN_FOR: Duration = Duration::from_secs(86_400);
+
+/// How long ID tokens live (`api/auth0.md` 2.1).
+pub const ID_TOKEN_FOR: Duration = Duration::from_secs(36_000);
+
+/// For whom and for what an access token is.
+#[derive(Debug)]
+pub struct AccessTokenRequest<'a> {
+    /// The client that asked.
+    pub client: &'a Client,
+    /// Its `sub`, as the dialect spells it.
+    pub subject: String,
+    /// The person that it acts for, if it does.
+    pub user: Option<&'a UserWithIdentities>,
+    /// What it allows.
+    pub scopes: Scopes,
+    /// Our own origin that it is asked of, with a slash.
+    pub issuer: &'a str,
+    /// For which interface.
+    pub audience: String,
+}
+
+impl App {
+    /// The client that proves itself with this secret.
+    ///
+    /// # Errors
+    /// [`Error::WrongCredentials`] whether it is the client or the secret that is wrong.
+    pub async fn authenticate_client(&self, id: &str, secret: &SecretString) -> Result<Client> {
+        let client = match id.parse::<ClientId>() {
+            Ok(id) => self.store.find_client(id).await?,
+            Err(_) => None,
+        };
+        let expected = client.as_ref().map_or_else(|| Digest::of(b""), |client| client.secret);
+        let fits = expected.matches(secret);
+        client.filter(|_| fits).ok_or(Error::WrongCredentials)
+    }
+
+    /// The person who logs in at this connection with this name and password, counted as
+    /// a log-in.
+    ///
+    /// # Errors
+    /// [`Error::GrantNotAllowed`]; [`Error::WrongCredentials`] whatever of name, connection and
+    /// password is wrong; [`Error::Blocked`], which only those learn who know the password;
+    /// [`Error::Busy`].
+    pub async fn log_in(
+        &self,
+        client: &Client,
+        realm: &str,
+        name: &str,
+        password: &SecretString,
+        address: Option<String>,
+    ) -> Result<UserWithIdentities> {
+        if !client.grants.contains(&Grant::PasswordRealm) {
+            return Err(Error::GrantNotAllowed);
+        }
+        let tenant = client.id.tenant();
+        let mut login = None;
+        let at = ConnectionRef::Name(realm.to_owned());
+        if let Some(connection) = self.store.find_connection(tenant, &at).await?
+            && connection.is_database()
+        {
+            for kind in [LoginKind::Email, LoginKind::Username] {
+                let name = LoginName {
+                    kind,
+                    value: name.to_lowercase(),
+                };
+                if login.is_none() {
+                    login = self.store.find_login(tenant, connection.id, &name).await?;
+                }
+            }
+        }
+        let (identity, hash) = login.map_or((None, None), |(identity, hash)| (Some(identity), hash));
+        let fits = self.passwords.verify(password, hash, &*self.random).await?;
+        let Some(identity) = identity.filter(|_| fits) else {
+            return Err(Error::WrongCredentials);
+        };
+        let found = self.existing_user_with_identities(tenant, identity.user).await?;
+        if found.user.blocked == Some(true) {
+            return Err(Error::Blocked);
+        }
+        self.count_log_in(tenant, &found, address).await?;
+        self.existing_user_with_identities(tenant, found.user.id).await
+    }
+
+    /// An access token (RFC 9068) and how long it lives.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while the machine's clock cannot be trusted.
+    pub fn issue_access_token(&self, request: AccessTokenRequest<'_>) -> Result<(SecretString, Duration)> {
+        let mut claims = self.claims(request.issuer, request.subject, request.audience, ACCESS_TOKEN_FOR)?;
+        claims.azp = Some(request.client.id.to_string());
+        claims.scope = Some(request.scopes.to_string());
+        claims.client_epoch = Some(request.client.epoch);
+        match request.user {
+            Some(found) => {
+                claims.user_epoch = Some(found.user.epoch);
+                claims.gty = Some("password".to_owned());
+                claims
+                    .more
+                    .insert(USER_CLAIM.to_owned(), found.user.id.to_string().into());
+            }
+            None => claims.gty = Some("client-credentials".to_owned()),
+        }
+        Ok((self.ring.sign(TokenKind::Access, claims)?, ACCESS_TOKEN_FOR))
+    }
+
+    /// An ID token (OpenID Connect Core 2) with these further claims.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while the machine's clock cannot be trusted.
+    pub fn issue_id_token(
+        &self,
+        client: &Client,
+        found: &UserWithIdentities,
+        subject: String,
+        issuer: &str,
+        more: Object,
+    ) -> Result<SecretString> {
+        let mut claims = self.claims(issuer, subject, client.id.to_string(), ID_TOKEN_FOR)?;
+        claims.user_epoch = Some(found.user.epoch);
+        claims.more = more;
+        self.ring.sign(TokenKind::Id, claims)
+    }
+
+    /// What an ID token of ours says.
+    ///
+    /// # Errors
+    /// What is wrong with it, in full; nothing of this is a secret.
+    pub fn read_id_token(&self, token: &str) -> std::result::Result<Claims, Fault> {
+        jwt::decode(token, TokenKind::Id, &self.ring, self.clock.now())
+    }
+
+    /// The pair of users that an ID token was used for, if it was used as a proof.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn find_spent(&self, tenant: TenantId, token: Digest) -> Result<Option<Digest>> {
+        Ok(self.store.find_spent(tenant, token).await?)
+    }
+
+    fn claims(&self, issuer: &str, subject: String, audience: String, lives_for: Duration) -> Result<Claims> {
+        if self.clock.is_suspect() {
+            return Err(Error::Busy { retry_after: 30 });
+        }
+        let now = self.clock.now().as_second();
+        let mut name = [0; 12];
+        self.random.fill(&mut name);
+        Ok(Claims {
+            iss: issuer.to_owned(),
+            sub: subject,
+            aud: vec![audience],
+            exp: now.saturating_add(i64::try_from(lives_for.as_secs()).unwrap_or(0)),
+            iat: now,
+            jti: Some(hex::encode(name)),
+            ..Claims::default()
+        })
+    }
+
+    /// Counts a log-in. When somebody else changes the user at the same moment, that
+    /// change wins: a counter is not worth failing a log-in for.
+    async fn count_log_in(&self, tenant: TenantId, found: &UserWithIdentities, address: Option<String>) -> Result<()> {
+        let mut user = found.user.clone();
+        user.logins.count = user.logins.count.saturating_add(1);
+        user.logins.last_at = Some(self.clock.now());
+        user.logins.last_ip = address;
+        user.updated_at = self.clock.now();
+        user.version = user.version.saturating_add(1);
+        let update = UserUpdate {
+            user,
+            expected_version: found.user.version,
+            login: None,
+            identity_profile: None,
+            event: None,
+        };
+        self.store.update_user(tenant, update).await?;
+        Ok(())
+    }
+
+    /// The user that an ID token speaks of, and the epoch at which it was made.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn user_of_id_token(&self, tenant: TenantId, which: &UserRef) -> Result<Option<UserWithIdentities>> {
+        Ok(self.store.find_user_with_identities(tenant, which).await?)
+    }
+}
