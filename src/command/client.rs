@@ -70,7 +70,10 @@ impl Client {
                 },
                 json,
             ),
-            Self::List { of: Of { tenant }, json } => (Order::ListClients { tenant }, json),
+            Self::List {
+                of: Of { tenant },
+                json,
+            } => (Order::ListClients { tenant }, json),
             Self::Remove {
                 of: Of { tenant },
                 client,

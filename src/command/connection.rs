@@ -78,7 +78,10 @@ impl Connection {
                 };
                 (order, json)
             }
-            Self::List { of: Of { tenant }, json } => (Order::ListConnections { tenant }, json),
+            Self::List {
+                of: Of { tenant },
+                json,
+            } => (Order::ListConnections { tenant }, json),
             Self::Remove {
                 of: Of { tenant },
                 connection,

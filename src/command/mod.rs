@@ -9,7 +9,6 @@ mod connection;
 mod control;
 mod demo;
 mod directory;
-mod log;
 mod migrate;
 mod open;
 mod orders;

@@ -24,7 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What an operator can have done. No `Debug`: one of them carries a secret.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
-#[expect(missing_docs, reason = "the commands document their arguments")]
 pub enum Order {
     CreateTenant {
         name: String,

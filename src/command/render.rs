@@ -48,7 +48,10 @@ pub fn tenants(all: &[Tenant]) -> Answer {
     let data = all
         .iter()
         .map(|tenant| json!({ "tenant": tenant.name, "id": tenant.id, "created_at": tenant.created_at }));
-    list(data.collect(), "There are no tenants: make one with `oneself tenant create NAME`.")
+    list(
+        data.collect(),
+        "There are no tenants: make one with `oneself tenant create NAME`.",
+    )
 }
 
 /// A tenant without its secrets.
@@ -96,7 +99,10 @@ pub fn connection(connection: &Connection) -> Answer {
 
 /// Connections without their secrets.
 pub fn connections(all: &[Connection]) -> Answer {
-    list(all.iter().map(connection_data).collect(), "The tenant has no connections.")
+    list(
+        all.iter().map(connection_data).collect(),
+        "The tenant has no connections.",
+    )
 }
 
 fn connection_data(connection: &Connection) -> Value {

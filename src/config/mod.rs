@@ -42,7 +42,6 @@ pub struct Config {
     #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
     pub tls_key: Option<PathBuf>,
     pub behind_proxy: bool,
-    pub trusted_proxies: Vec<IpAddr>,
     pub log_format: LogFormat,
     pub log_level: String,
     pub drain_seconds: u64,
@@ -144,9 +143,6 @@ impl Config {
                     "listen and admin_listen are both {admin}: they are served apart"
                 ));
             }
-        }
-        if let Some(proxy) = self.trusted_proxies.iter().find(|proxy| proxy.is_unspecified()) {
-            return refuse(format!("trusted_proxies names {proxy}, which is no proxy's address"));
         }
         for (name, value) in [
             ("max_connections", self.max_connections),
