@@ -26,3 +26,15 @@ pub use fields::{Fault, Fields, Reason};
 pub use front::{Arrival, Dialect, Front, Origins};
 pub use refusal::{Place, Refusal, Spell};
 pub use server::{Limits, Server};
+
+/// Tells the operator of what is no caller's fault. The one place where the core's errors
+/// go to the log; callers are told what [`crate::error::Error`] displays.
+pub fn report(error: &crate::error::Error) {
+    use crate::error::Error;
+    match error {
+        Error::Internal(source) => tracing::error!(%source, "a request failed by a fault of ours"),
+        Error::CryptoIntegrity => tracing::error!("a sealed record did not open in its place: keep the data and run doctor"),
+        Error::StoreUnavailable(why) => tracing::error!(%why, "the store is unavailable"),
+        _ => {}
+    }
+}
