@@ -1,1 +1,4 @@
-fn main() {}
+//! The one test program, for everything that crosses a module.
+
+mod command;
+mod house;
