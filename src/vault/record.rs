@@ -232,7 +232,13 @@ fn failed() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::SecretBox;
+
     use crate::clock::SeededRandom;
+
+    fn secret(byte: u8) -> SecretBox<[u8; 32]> {
+        SecretBox::new(Box::new([byte; 32]))
+    }
 
     /// A product in the field of GHASH (NIST SP 800-38D, 6.3).
     fn product(x: u128, y: u128) -> u128 {
@@ -269,7 +275,7 @@ mod tests {
             block[..bytes.len()].copy_from_slice(bytes);
             u128::from_be_bytes(block)
         };
-        let lengths = (aad.len() as u128 * 8) << 64 | body.len() as u128 * 8;
+        let lengths = ((aad.len() as u128 * 8) << 64) | (body.len() as u128 * 8);
         let parts = aad.chunks(16).chain(body.chunks(16)).map(block);
         parts.chain([lengths]).collect()
     }
@@ -313,10 +319,7 @@ mod tests {
     #[test]
     fn sec_vlt_13_one_ciphertext_for_two_keys_is_refused_at_the_commitment() {
         let random = SeededRandom::new(1);
-        let (ours, theirs) = (
-            Key::from_parts([1; 8], Zeroizing::new([2; 32])),
-            Key::from_parts([1; 8], Zeroizing::new([3; 32])),
-        );
+        let (ours, theirs) = (Key::from_parts([1; 8], secret(2)), Key::from_parts([1; 8], secret(3)));
         let bound = Bound::nowhere("event");
         let aad = bound.to_aad(ours.id()).unwrap();
         let salt = [4; SALT_LEN];
@@ -345,9 +348,9 @@ mod tests {
         assert_ne!(texts[0], texts[1]);
 
         // The record opens under the key that it is committed to, and under no other.
-        for committed in 0..2 {
+        for (committed, derived) in both.iter().enumerate() {
             let mut sealed = vec![LAYOUT, AES_256_GCM];
-            sealed.extend_from_slice(&[[1; 8].as_slice(), &salt, both[committed].commitment(), &NONCE, &body].concat());
+            sealed.extend_from_slice(&[[1; 8].as_slice(), &salt, derived.commitment(), &NONCE, &body].concat());
             for (n, key) in [&ours, &theirs].into_iter().enumerate() {
                 let answer = open(key, &bound, Padding::None, &sealed);
                 assert_eq!(answer.is_ok(), n == committed, "key {n}, committed to {committed}");
@@ -357,7 +360,7 @@ mod tests {
 
     #[test]
     fn padding_that_is_not_ours_is_refused() {
-        let key = Key::from_parts([1; 8], Zeroizing::new([2; 32]));
+        let key = Key::from_parts([1; 8], secret(2));
         let random = SeededRandom::new(1);
         let bound = Bound::nowhere("event");
         let opens = |plain: &[u8]| {

@@ -15,8 +15,7 @@ fn machine_now() -> i64 {
 /// Whether the library believes it, with audience and issuer set.
 fn library_believes(token: &str) -> bool {
     use aws_lc_rs::signature::KeyPair as _;
-    let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(include_bytes!("../../data/jwt/signing-key.pk8")).unwrap();
-    let key = DecodingKey::from_rsa_der(pair.public_key().as_ref());
+    let key = DecodingKey::from_rsa_der(super::pair().public_key().as_ref());
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_audience(&["https://oneself.example/api/v2/"]);
     validation.set_issuer(&["https://oneself.example/"]);
@@ -61,7 +60,7 @@ fn canary_what_the_library_alone_believes() {
         assert!(library_believes(&token(json)), "the library now refuses: {what}");
         if *what != "exp a fraction" {
             let now = jiff::Timestamp::from_second(machine_now()).unwrap();
-            let ours = oneself::jwt::decode(&token(json), TokenKind::Id, &super::ring(), now);
+            let ours = oneself::jwt::decode(&token(json), TokenKind::Id, super::ring(), now);
             assert!(ours.is_err(), "we believe: {what}");
         }
     }

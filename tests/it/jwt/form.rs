@@ -46,8 +46,7 @@ fn sec_jwt_01_d98_no_algorithm_is_no_signature() {
 #[test]
 fn sec_jwt_01_d99_the_public_key_is_no_password() {
     use aws_lc_rs::signature::KeyPair as _;
-    let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(include_bytes!("../../data/jwt/signing-key.pk8")).unwrap();
-    let der = pair.public_key().as_ref().to_vec();
+    let der = super::pair().public_key().as_ref().to_vec();
     let pem = format!(
         "-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----\n",
         STANDARD.encode(&der)

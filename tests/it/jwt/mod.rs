@@ -7,6 +7,10 @@ mod primitives;
 mod ring;
 mod vectors;
 
+use std::sync::LazyLock;
+
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::{rand, signature};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -21,8 +25,19 @@ fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
 }
 
-fn ring() -> KeyRing {
-    KeyRing::new(vec![SigningKey::fixed_for_tests().unwrap()]).unwrap()
+static RING: LazyLock<KeyRing> = LazyLock::new(|| KeyRing::new(vec![SigningKey::fixed_for_tests().unwrap()]).unwrap());
+
+/// The ring with the fixed key.
+fn ring() -> &'static KeyRing {
+    &RING
+}
+
+static PAIR: LazyLock<KeyPair> =
+    LazyLock::new(|| KeyPair::from_pkcs8(include_bytes!("../../data/jwt/signing-key.pk8")).unwrap());
+
+/// The fixed key itself, for what the ring would never sign.
+fn pair() -> &'static KeyPair {
+    &PAIR
 }
 
 /// What a good token of this kind says.
@@ -42,7 +57,7 @@ fn good(kind: TokenKind) -> Claims {
     }
 }
 
-/// The claims of a good ID token, as they travel.
+/// The claims of a good token of this kind, as they travel.
 fn good_json(kind: TokenKind) -> Value {
     let token = ring().sign(kind, good(kind)).unwrap();
     let payload = token.expose_secret().split('.').nth(1).unwrap().to_owned();
@@ -51,23 +66,21 @@ fn good_json(kind: TokenKind) -> Value {
 
 /// The header that our tokens of this kind have.
 fn header(kind: TokenKind) -> Value {
-    let kid = SigningKey::fixed_for_tests().unwrap().kid().to_owned();
-    json!({ "alg": "RS256", "typ": kind.typ(), "kid": kid })
+    json!({ "alg": "RS256", "typ": kind.typ(), "kid": ring().jwks()["keys"][0]["kid"] })
 }
 
 /// A token with any header and payload, under a signature of ours that fits.
 fn forge(header: &[u8], payload: &[u8]) -> String {
-    use aws_lc_rs::{rand, rsa, signature};
-    let pair = rsa::KeyPair::from_pkcs8(include_bytes!("../../data/jwt/signing-key.pk8")).unwrap();
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
-    let mut made = vec![0; pair.public_modulus_len()];
-    pair.sign(
-        &signature::RSA_PKCS1_SHA256,
-        &rand::SystemRandom::new(),
-        message.as_bytes(),
-        &mut made,
-    )
-    .unwrap();
+    let mut made = vec![0; pair().public_modulus_len()];
+    pair()
+        .sign(
+            &signature::RSA_PKCS1_SHA256,
+            &rand::SystemRandom::new(),
+            message.as_bytes(),
+            &mut made,
+        )
+        .unwrap();
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(made))
 }
 
@@ -78,5 +91,5 @@ fn token_with(kind: TokenKind, claims: &Value) -> String {
 
 /// What becomes of it as a token of this kind, now.
 fn read(token: &str, kind: TokenKind) -> Result<Claims, Fault> {
-    decode(token, kind, &ring(), now())
+    decode(token, kind, ring(), now())
 }
