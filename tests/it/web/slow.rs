@@ -26,6 +26,18 @@ async fn fall_silent_after(door: &Door, bytes: &str) -> (String, Duration) {
     (String::from_utf8(answer).unwrap(), began.elapsed())
 }
 
+/// Waits until no connection is counted as open any more.
+async fn all_gone(door: &Door) {
+    let gone = async {
+        while door.metrics.connections_open.get() > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(4), gone)
+        .await
+        .expect("every place is given back");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sec_api_12_silent_peers_are_closed_at_the_limit() {
     let door = Door::open_for(LIMIT).await;
@@ -59,7 +71,7 @@ async fn sec_api_12_silent_peers_are_closed_at_the_limit() {
         );
         assert!(after < LIMIT * 5, "{what}: closed after {after:?}");
     }
-    assert_eq!(door.metrics.connections_open.get(), 0);
+    all_gone(&door).await;
     door.down().await;
 }
 
@@ -127,9 +139,7 @@ async fn sec_api_12_connections_are_capped_and_given_back() {
         assert_eq!(door.metrics.connections_refused.get(), 1);
         assert_eq!(door.metrics.connections_open.get(), 3);
         drop(clients);
-        while door.metrics.connections_open.get() > 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
+        all_gone(&door).await;
         Client::new(door.address).get("/ok").await.expect(200);
         door.down().await;
     }
