@@ -11,5 +11,7 @@
 mod command;
 mod house;
 mod jwt;
+mod support;
 mod vault;
+mod web;
 mod wycheproof;
