@@ -1,1 +1,3 @@
-fn main() {}
+//! The one test program: whatever crosses a module is tested here.
+
+mod store;
