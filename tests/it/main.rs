@@ -11,6 +11,7 @@
 mod command;
 mod house;
 mod jwt;
+mod store;
 mod support;
 mod vault;
 mod web;
