@@ -136,6 +136,7 @@ impl App {
             Some(password) => Some(self.hash_password(&connection, password).await?),
             None => None,
         };
+        let chosen = request.subject.is_some();
         let subject = request.subject.unwrap_or_else(|| user.id.to_string());
         let event = |kind| NewEvent {
             kind,
@@ -194,7 +195,7 @@ impl App {
                 }
                 _ => Err(Error::KeyReused),
             },
-            Created::IdentityTaken if connection.is_database() => Err(Error::Conflict(Unique::UserId)),
+            Created::IdentityTaken if chosen => Err(Error::Conflict(Unique::UserId)),
             Created::IdentityTaken => Err(Error::IdentityTaken),
             Created::BirthplaceTaken => Err(Error::Conflict(Unique::UserId)),
             Created::LoginTaken(kind) => Err(Error::Conflict(kind.unique())),
