@@ -5,6 +5,7 @@
 //! answer carries; the counters; one line in the access log. What would surprise: an empty
 //! 404 or 405 of the router is spelled here too, so routers need no fallbacks.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::{Next, from_fn};
 use axum::response::Response;
+use axum::routing::Route;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use tower::Service;
+use tower::layer::layer_fn;
+use tower::{Service, service_fn};
 
 use super::metrics::Metrics;
 use super::refusal::{Refusal, Spell, problem};
@@ -88,7 +90,7 @@ impl Front {
         let mut run = [0; 4];
         random.fill(&mut run);
         Self(Arc::new(Inner {
-            router: router.layer(from_fn(note_route)),
+            router: router.layer(layer_fn(note_route)),
             origins,
             dialects,
             metrics,
@@ -121,12 +123,7 @@ impl Front {
                     request_id: request_id.clone(),
                 });
                 let response = self.route(Request::from_parts(parts, body), &request_id).await;
-                let route = response.extensions().get::<MatchedPath>().cloned();
-                let (mut response, close) = spell(dialect, response, route.is_some());
-                if let Some(route) = route {
-                    response.extensions_mut().insert(route);
-                }
-                (response, close)
+                spell(dialect, response)
             }
         };
         let headers = response.headers_mut();
@@ -219,11 +216,12 @@ struct Exchange<'a> {
 
 /// Writes what was refused in the words of the dialect; says too whether what is left of
 /// the request makes the connection useless.
-fn spell(dialect: &Dialect, mut response: Response, routed: bool) -> (Response, bool) {
+fn spell(dialect: &Dialect, mut response: Response) -> (Response, bool) {
+    let template = response.extensions().get::<MatchedPath>().cloned();
     let bare = !response.headers().contains_key(header::CONTENT_TYPE);
     let refusal = match response.extensions_mut().remove::<Refusal>() {
         Some(refusal) => refusal,
-        None if bare && !routed && response.status() == StatusCode::NOT_FOUND => Refusal::NoRoute,
+        None if bare && template.is_none() && response.status() == StatusCode::NOT_FOUND => Refusal::NoRoute,
         None if bare && response.status() == StatusCode::METHOD_NOT_ALLOWED => Refusal::MethodNotAllowed,
         None => return (response, false),
     };
@@ -232,6 +230,9 @@ fn spell(dialect: &Dialect, mut response: Response, routed: bool) -> (Response, 
         Refusal::BodyTooLarge { .. } | Refusal::BodyTimeout | Refusal::BodyBroken | Refusal::Internal
     );
     let mut spelled = (dialect.spell)(&refusal);
+    if let Some(template) = template {
+        spelled.extensions_mut().insert(template);
+    }
     if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
         spelled.headers_mut().insert(header::ALLOW, allow);
     }
@@ -239,11 +240,16 @@ fn spell(dialect: &Dialect, mut response: Response, routed: bool) -> (Response, 
 }
 
 /// Puts the template of the route beside the answer, where the front can see it.
-async fn note_route(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(route) = route {
-        response.extensions_mut().insert(route);
-    }
-    response
+fn note_route(route: Route) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone {
+    service_fn(move |request: Request| {
+        let template = request.extensions().get::<MatchedPath>().cloned();
+        let answer = route.clone().call(request);
+        async {
+            let mut response = answer.await?;
+            if let Some(template) = template {
+                response.extensions_mut().insert(template);
+            }
+            Ok(response)
+        }
+    })
 }

@@ -294,6 +294,17 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn sec_ops_01_every_line_parses(value in proptest::collection::vec(proptest::char::any(), 0..40)) {
+            let value: String = value.into_iter().collect();
+            let json = written(Form::Json, || tracing::info!(%value, debug = ?value, "{value}"));
+            let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
+            proptest::prop_assert_eq!(&parsed["value"], value.as_str());
+            proptest::prop_assert_eq!(json.lines().count(), 1);
+        }
+    }
+
     #[test]
     fn lines_hold_values_by_type_and_ours_first() {
         let json = written(Form::Json, || {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use oneself::web::health::{Readiness, routes};
+use oneself::web::logging::{Form, Lines};
 use oneself::web::metrics::Metrics;
 use oneself::web::{Front, Limits, Origins, Server, tls};
 use rustls::pki_types::pem::PemObject;
@@ -13,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
+use tracing_subscriber::layer::SubscriberExt;
 
 use super::Door;
 use crate::support::http::Client;
@@ -88,6 +90,57 @@ async fn sec_ops_04_a_panic_is_one_500_that_tells_nothing() {
     assert!(!reply.text().contains("secret"));
     assert_eq!(door.metrics.panics.get(), 1);
     client.get("/ok").await.expect(200);
+    door.down().await;
+}
+
+#[tokio::test]
+async fn sec_ops_01_each_request_is_one_line_without_its_query() {
+    let lines = Arc::new(parking_lot::Mutex::new(String::new()));
+    let kept = Arc::clone(&lines);
+    let clock = Arc::new(oneself::clock::ManualClock::at("2026-01-02T03:04:05Z".parse().unwrap()));
+    let log = Lines::new(Form::Json, clock, move |line: &str| kept.lock().push_str(line));
+    let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(log));
+
+    let door = Door::open().await;
+    let client = Client::new(door.address);
+    let reply = client
+        .get("/link/v1/users/a%0d%0ab?customer_secret=canary")
+        .await
+        .expect(400);
+    let all = lines.lock().clone();
+    let access: Vec<serde_json::Value> = all
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &serde_json::Value| line["target"] == "access")
+        .collect();
+    let [line] = &access[..] else { panic!("{all}") };
+    assert_eq!(line["method"], "GET");
+    assert_eq!(line["dialect"], "link");
+    assert_eq!(line["route"], "/link/v1/users/{id}");
+    assert_eq!(line["path"], "/link/v1/users/a%0d%0ab");
+    assert_eq!(line["status"], 400);
+    assert_eq!(line["request_id"], reply.header("x-request-id"));
+    assert!(line["duration_us"].is_u64());
+    let ours = all
+        .lines()
+        .filter(|line| line.contains("oneself") || line.contains("access"));
+    assert!(ours.into_iter().all(|line| !line.contains("canary")), "{all}");
+    door.down().await;
+}
+
+#[tokio::test]
+async fn sec_api_18_little_of_a_name_is_echoed_and_nothing_of_a_value() {
+    let door = Door::open().await;
+    let client = Client::new(door.address);
+    let long = format!("/page?{}=canary", "n".repeat(3_000));
+    let reply = client.get(&long).await.expect(400);
+    assert!(
+        reply.body.len() < 400 && !reply.text().contains("canary"),
+        "{}",
+        reply.text()
+    );
+    let reply = client.get("/page?%3Cscript%3E%E2%80%AE=1").await.expect(400);
+    assert_eq!(reply.json()["field"], "<script>?");
     door.down().await;
 }
 

@@ -16,7 +16,7 @@ use oneself::clock::SystemRandomness;
 use oneself::web::body::{JsonObject, JsonOrForm};
 use oneself::web::metrics::Metrics;
 use oneself::web::path::Segments;
-use oneself::web::query::{Query, QueryFault};
+use oneself::web::query::Query;
 use oneself::web::refusal::problem;
 use oneself::web::{Arrival, Dialect, Front, Json, Limits, Origins, Refusal, Server};
 use serde_json::{Value, json};
@@ -150,7 +150,7 @@ fn router() -> Router {
 
 async fn page(mut query: Query) -> Result<String, Refusal> {
     let page = query.opt_integer("per_page", 1..=100)?.unwrap_or(50);
-    query.finish().map_err(|fault: QueryFault| Refusal::from(fault))?;
+    query.finish()?;
     Ok(page.to_string())
 }
 
