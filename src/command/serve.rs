@@ -206,8 +206,13 @@ impl Prepared {
 /// Everything that is served to callers: the routes of every dialect, behind the front.
 fn front(app: &Arc<App>, origins: Vec<String>, metrics: Metrics) -> Result<Front, Failure> {
     let origins = Origins::new(origins).map_err(|error| Unsafe(error.to_string()))?;
-    let random = SystemRandomness::new();
-    Ok(Front::new(api::router(app), origins, api::dialects(), metrics, &random))
+    Ok(Front::new(
+        api::router(app),
+        origins,
+        api::dialects(),
+        metrics,
+        &SystemRandomness::new(),
+    ))
 }
 
 /// What operators are served. It is not counted among what callers are.
