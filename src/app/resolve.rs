@@ -59,6 +59,10 @@ impl App {
                 return Ok(Located::Owned(connection.clone(), identity));
             }
         }
+        // Nobody means the built-in database where there is another choice.
+        if candidates.len() > 1 {
+            candidates.retain(|connection| !connection.is_built_in());
+        }
         Ok(match (candidates.pop(), candidates.is_empty()) {
             (None, _) => Located::NoConnection,
             (Some(only), true) => Located::Unknown(Some(only)),

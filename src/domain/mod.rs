@@ -4,6 +4,7 @@
 
 pub mod caller;
 pub mod connection;
+pub mod email;
 pub mod event;
 pub mod identity;
 pub mod key;
@@ -15,6 +16,7 @@ pub mod user;
 
 pub use caller::{Actor, Caller};
 pub use connection::{Connection, ConnectionRef};
+pub use email::is_email;
 pub use event::{Event, EventKind, NewEvent};
 pub use identity::{ExternalIdentity, Identity, IdentityKey, Proof};
 pub use key::{KeyOwner, WrappedKey};
