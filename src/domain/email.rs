@@ -15,7 +15,7 @@ const LOCAL_LIMIT_BYTES: usize = 64;
 const DOMAIN_LIMIT_BYTES: usize = 253;
 
 /// Whether a text is an e-mail address that everybody reads alike.
-pub fn is_email(text: &str) -> bool {
+pub fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else {
         return false;
     };
@@ -60,7 +60,7 @@ mod tests {
             "a@xn--80ak6aa92e.com",
             &longest_local,
         ] {
-            assert!(is_email(fine), "{fine}");
+            assert!(is_address(fine), "{fine}");
         }
         let long_local = format!("{}@x.example", "a".repeat(65));
         let long = format!("a@{}.example", "b.".repeat(130));
@@ -94,7 +94,7 @@ mod tests {
             "a@x.example.",
             " a@x.example",
         ] {
-            assert!(!is_email(bad), "{bad:?}");
+            assert!(!is_address(bad), "{bad:?}");
         }
     }
 }

@@ -10,13 +10,13 @@ pub mod identity;
 pub mod key;
 pub mod profile;
 pub mod scope;
+pub mod spelling;
 pub mod tenant;
 pub mod token_set;
 pub mod user;
 
 pub use caller::{Actor, Caller};
 pub use connection::{Connection, ConnectionRef};
-pub use email::is_email;
 pub use event::{Event, EventKind, NewEvent};
 pub use identity::{ExternalIdentity, Identity, IdentityKey, Proof};
 pub use key::{KeyOwner, WrappedKey};

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 
 use super::error::Problem;
 use super::identities::is_connection_id;
-use super::names::{self, STRATEGIES};
+use super::names;
 use super::paging::{Offset, Selection};
 use super::wire;
 use crate::app::App;
 use crate::app::connections::ConnectionRequest;
 use crate::domain::profile::is_display_text;
+use crate::domain::spelling::{self, AUTH0_PROVIDERS};
 use crate::domain::{Caller, Connection, ConnectionRef, Object};
 use crate::error::{Error, Noun};
 use crate::web::body::JsonObject;
@@ -115,8 +116,8 @@ struct Filter {
 impl Filter {
     fn read(query: &mut Query) -> Result<Self, QueryFault> {
         let strategies = query.all("strategy");
-        if !strategies.iter().all(|one| STRATEGIES.contains(&one.as_str())) {
-            return Err(QueryFault(Fault::new("strategy", Reason::NotInEnum(STRATEGIES))));
+        if !strategies.iter().all(|one| AUTH0_PROVIDERS.contains(&one.as_str())) {
+            return Err(QueryFault(Fault::new("strategy", Reason::NotInEnum(AUTH0_PROVIDERS))));
         }
         Ok(Self {
             strategies,
@@ -125,7 +126,7 @@ impl Filter {
     }
 
     fn fits(&self, connection: &Connection) -> bool {
-        let strategy = names::strategy_of(connection);
+        let strategy = spelling::auth0_strategy(connection);
         (self.strategies.is_empty() || self.strategies.iter().any(|one| one == strategy))
             && self.name.as_ref().is_none_or(|name| *name == connection.name)
     }
@@ -189,7 +190,7 @@ fn read(body: Object) -> Result<ConnectionRequest, Fault> {
     let mut fields = Fields::new(body);
     let name = fields.text("name")?;
     check_name(&name).map_err(|reason| fields.fault("name", reason))?;
-    let strategy = fields.opt_word("strategy", STRATEGIES)?;
+    let strategy = fields.opt_word("strategy", AUTH0_PROVIDERS)?;
     let strategy = strategy.ok_or_else(|| fields.fault("strategy", Reason::MissingRequired))?;
     let mut kept = Object::new();
     kept.insert("strategy".to_owned(), strategy.into());
@@ -241,8 +242,8 @@ fn read(body: Object) -> Result<ConnectionRequest, Fault> {
     kept.insert("options".to_owned(), options.into());
     Ok(ConnectionRequest {
         name,
-        provider: names::provider_of(strategy).to_owned(),
-        issuer: issuer.filter(|_| names::is_enterprise(strategy)),
+        provider: spelling::core_provider(strategy).to_owned(),
+        issuer: issuer.filter(|_| names::has_own_issuer(strategy)),
         client_id,
         client_secret: client_secret.map(Into::into),
         auth0: kept,

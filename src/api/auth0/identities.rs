@@ -15,14 +15,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::{self, Problem};
-use super::names::{self, Names, STRATEGIES};
+use super::names::{self, Names};
 use super::wire::{self, OnPrimary, Tokens};
 use crate::app::App;
 use crate::app::link::{Asserted, IfOwned, IfUnknown, LinkRequest, OnSame};
 use crate::app::resolve::Located;
 use crate::app::unlink::{Ending, LastWayIn};
+use crate::domain::spelling::{self, AUTH0_PROVIDERS};
 use crate::domain::tenant::LinkUnknown;
-use crate::domain::{Caller, ConnectionRef, Identity, Object, Proof, Scope, TokenSet, UserRef};
+use crate::domain::user::Birthplace;
+use crate::domain::{Caller, Connection, ConnectionRef, Identity, Object, Proof, Scope, TokenSet, UserRef};
 use crate::error::{Error, Noun, ProofFault};
 use crate::id::{ClientId, ConnectionId};
 use crate::jwt::Claims;
@@ -40,11 +42,14 @@ enum Second {
     /// By an ID token.
     Proved(String),
     /// By name.
-    Named {
-        provider: String,
-        local_id: String,
-        connection: Option<String>,
-    },
+    Named(Named),
+}
+
+/// An account by name.
+struct Named {
+    provider: String,
+    local_id: String,
+    connection: Option<String>,
 }
 
 /// `POST /api/v2/users/{id}/identities`.
@@ -55,28 +60,13 @@ pub async fn link(
     JsonObject(body): JsonObject,
 ) -> Result<Response, Problem> {
     let second = Second::read(body)?;
-    let names = Names::of(&app, caller.tenant).await?;
-    let user = names.user(&id);
+    let user = names::user(&id);
     match second {
-        Second::Proved(token) => link_proved(&app, &caller, &names, &user, &token).await?,
-        Second::Named {
-            provider,
-            local_id,
-            connection,
-        } => {
-            link_named(
-                &app,
-                &caller,
-                &names,
-                &user,
-                &provider,
-                &local_id,
-                connection.as_deref(),
-            )
-            .await?
-        }
+        Second::Proved(token) => link_proved(&app, &caller, &user, &token).await?,
+        Second::Named(named) => link_named(&app, &caller, &user, &named).await?,
     }
     let linked = app.user_to_link(&caller, &user).await?;
+    let names = Names::of(&app, caller.tenant, &linked).await?;
     let shown = wire::identities(&names, &linked, OnPrimary::Show, &Tokens::default());
     Ok(wire::json(StatusCode::CREATED, &shown))
 }
@@ -90,19 +80,20 @@ pub async fn unlink(
     Extension(caller): Extension<Caller>,
     Segments([id, provider, local_id]): Segments<3>,
 ) -> Result<Response, Problem> {
-    if !STRATEGIES.contains(&provider.as_str()) {
-        let fault = Fault::new("provider", Reason::NotInEnum(STRATEGIES));
+    if !AUTH0_PROVIDERS.contains(&provider.as_str()) {
+        let fault = Fault::new("provider", Reason::NotInEnum(AUTH0_PROVIDERS));
         let place = Place::Path;
         return Err(Refusal::Invalid { place, fault }.into());
     }
-    let names = Names::of(&app, caller.tenant).await?;
-    let user = names.user(&id);
+    let user = names::user(&id);
+    let before = app.user_to_link(&caller, &user).await?;
+    let names = Names::of(&app, caller.tenant, &before).await?;
     let last = match caller.user {
         Some(_) => LastWayIn::Keep,
         None => LastWayIn::Force,
     };
     let which = |identities: &[Identity]| {
-        let meant = |identity: &&Identity| is_called(&names, identity, &provider, &local_id);
+        let meant = |identity: &&Identity| names.fits(identity, &provider, &local_id);
         identities.iter().find(meant).map(|identity| identity.id)
     };
     let left = match app.unlink(&caller, &user, which, Ending::Split, last).await {
@@ -113,50 +104,19 @@ pub async fn unlink(
     Ok(wire::json(StatusCode::OK, &shown))
 }
 
-/// Whether an identity goes by this name: its own id, or that with its connection in front.
-fn is_called(names: &Names, identity: &Identity, provider: &str, local_id: &str) -> bool {
-    let subject = identity.key.subject.as_str();
-    names.find(identity.key.connection).is_some_and(|connection| {
-        names::strategy_of(connection) == provider
-            && (local_id == subject
-                || local_id
-                    .strip_prefix(connection.name.as_str())
-                    .and_then(|rest| rest.strip_prefix('|'))
-                    == Some(subject))
-    })
-}
-
-async fn link_named(
-    app: &App,
-    caller: &Caller,
-    names: &Names,
-    user: &UserRef,
-    provider: &str,
-    local_id: &str,
-    connection: Option<&str>,
-) -> Result<(), Problem> {
+async fn link_named(app: &App, caller: &Caller, user: &UserRef, named: &Named) -> Result<(), Problem> {
     caller.needs(&[Scope::UpdateUsers])?;
     app.user_to_link(caller, user).await?;
-    let chosen = match connection {
+    let chosen = match &named.connection {
         None => None,
         Some(id) => Some(id.parse::<ConnectionId>().map_err(|_| error::not_configured())?),
-    };
-    let local_id = local_id
-        .strip_prefix(provider)
-        .and_then(|rest| rest.strip_prefix('|'))
-        .unwrap_or(local_id);
-    let (chosen, subject) = match names.split(provider, local_id) {
-        Some((named, subject)) if chosen.is_none_or(|chosen| chosen == named.id) => (Some(named.id), subject),
-        _ => (chosen, local_id),
-    };
-    let among = |candidate: &crate::domain::Connection| {
-        names::strategy_of(candidate) == provider && chosen.is_none_or(|chosen| chosen == candidate.id)
     };
     let unknown = match app.settings_of(caller.tenant).await?.link_unknown {
         LinkUnknown::Refuse => IfUnknown::Refuse,
         LinkUnknown::Create => IfUnknown::Attach,
     };
-    let at = match (app.locate(caller, among, subject).await?, unknown) {
+    let (located, subject) = locate(app, caller, named, chosen).await?;
+    let at = match (located, unknown) {
         (Located::NoConnection, _) => return Err(error::not_configured()),
         (Located::Owned(connection, _), _) | (Located::Unknown(Some(connection)), IfUnknown::Attach) => connection.id,
         (Located::Unknown(_), _) if chosen.is_some() => return Err(error::of_link(Error::NotFound(Noun::Identity))),
@@ -172,18 +132,50 @@ async fn link_named(
         spend: None,
         epoch: None,
     };
-    let request = request(user, at, subject, if_owned, unknown);
+    let request = request(user, at, &subject, if_owned, unknown);
     app.link(caller, request).await.map_err(error::of_link)?;
     Ok(())
 }
 
-async fn link_proved(app: &App, caller: &Caller, names: &Names, user: &UserRef, token: &str) -> Result<(), Problem> {
+/// Where the account is, and its own id there. The provider may stand in front of the id
+/// (16a.1), and so may the connection where ids of this provider name it.
+async fn locate(
+    app: &App,
+    caller: &Caller,
+    named: &Named,
+    chosen: Option<ConnectionId>,
+) -> Result<(Located, String), Error> {
+    let provider = named.provider.as_str();
+    let prefixed = named
+        .local_id
+        .strip_prefix(provider)
+        .and_then(|rest| rest.strip_prefix('|'));
+    let local = prefixed.unwrap_or(&named.local_id);
+    let fits = |candidate: &Connection| {
+        spelling::auth0_strategy(candidate) == provider && chosen.is_none_or(|chosen| chosen == candidate.id)
+    };
+    if let UserRef::Born {
+        at: Birthplace::Connection(name),
+        subject,
+    } = names::user(&format!("{provider}|{local}"))
+    {
+        let among = |candidate: &Connection| candidate.name == name && fits(candidate);
+        match app.locate(caller, among, &subject).await? {
+            Located::NoConnection => {}
+            located => return Ok((located, subject)),
+        }
+    }
+    Ok((app.locate(caller, fits, local).await?, local.to_owned()))
+}
+
+async fn link_proved(app: &App, caller: &Caller, user: &UserRef, token: &str) -> Result<(), Problem> {
     let primary = app.user_to_link(caller, user).await?;
     let claims = app
         .read_id_token(token)
         .map_err(|fault| Error::ProofRejected(fault.into()))?;
     check_claims(caller, &claims).map_err(Error::ProofRejected)?;
 
+    let names = Names::of(app, caller.tenant, &primary).await?;
     let spend = Spend {
         token: Digest::of(token.as_bytes()),
         until: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX),
@@ -191,7 +183,7 @@ async fn link_proved(app: &App, caller: &Caller, names: &Names, user: &UserRef, 
     };
     check_unspent(app, caller, &spend).await?;
     let max_age = app.settings_of(caller.tenant).await?.link_with_max_age;
-    let second = app.user_of_id_token(caller.tenant, &names.user(&claims.sub)).await?;
+    let second = app.user_of_id_token(caller.tenant, &names::user(&claims.sub)).await?;
     let second = second.ok_or(Error::ProofRejected(ProofFault::UnknownAccount))?;
     let too_old = claims.iat.saturating_add(max_age.into()) < app.now().as_second();
     if too_old || claims.user_epoch != Some(second.user.epoch) {
@@ -307,12 +299,12 @@ impl Second {
             (Some(token), None, None, None) => Ok(Self::Proved(token)),
             (Some(_), ..) => Err(excluded.into()),
             (None, _, None, _) => Err(missing.into()),
-            (None, Some(provider), Some(local_id), connection) if STRATEGIES.contains(&provider.as_str()) => {
-                Ok(Self::Named {
+            (None, Some(provider), Some(local_id), connection) if AUTH0_PROVIDERS.contains(&provider.as_str()) => {
+                Ok(Self::Named(Named {
                     provider,
                     local_id,
                     connection,
-                })
+                }))
             }
             (None, ..) => Err(error::not_configured()),
         }

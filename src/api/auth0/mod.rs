@@ -113,18 +113,14 @@ pub static GUARDED: &[Route] = &[
 ];
 
 /// How the front writes what it refuses by itself.
-pub static DIALECTS: [Dialect; 2] = [
-    Dialect {
-        prefix: "/api/v2",
+pub fn dialects() -> Vec<Dialect> {
+    let spelled = |prefix, spell| Dialect {
+        prefix,
         name: "auth0",
-        spell: error::spell,
-    },
-    Dialect {
-        prefix: "/oauth",
-        name: "auth0",
-        spell: error::spell_oauth,
-    },
-];
+        spell,
+    };
+    vec![spelled("/api/v2", error::spell), spelled("/oauth", error::spell_oauth)]
+}
 
 /// All routes.
 pub fn router(app: &Arc<App>) -> Router {

@@ -161,7 +161,7 @@ async fn for_person(app: &App, arrival: &Arrival, client: &Client, fields: &mut 
         Error::WrongCredentials => OAuthProblem::wrong_password(),
         other => other.into(),
     })?;
-    let names = Names::of(app, client.id.tenant()).await?;
+    let names = Names::of(app, client.id.tenant(), &found).await?;
     let subject = names.id_of(&found);
     let (token, lives_for) = app.issue_access_token(AccessTokenRequest {
         client,

@@ -10,10 +10,10 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::error::Problem;
-use super::names::Names;
 use crate::app::users::{Text, UserChanges, UserRequest};
+use crate::domain::email::is_address;
 use crate::domain::profile::is_display_text;
-use crate::domain::{Connection, ConnectionRef, Object, Profile, is_email};
+use crate::domain::{Connection, ConnectionRef, Object, Profile};
 use crate::secret::SecretString;
 use crate::web::fields::{Fault, Fields, Reason};
 
@@ -66,49 +66,65 @@ const ONE_AT_A_TIME: &[(&str, &str)] = &[
 const PHONE_PATTERN: &str = r"^\+[0-9]{1,15}$";
 const USERNAME_PATTERN: &str = r"^[a-zA-Z0-9@`^$!\-#.+'~_]+$";
 
-/// Reads a user to be made.
-pub fn new_user(body: Object, names: &Names) -> Result<UserRequest, Problem> {
-    let mut fields = Fields::new(body);
-    let name = fields.text("connection")?;
-    check_length(&name, 1..=128).map_err(|reason| fields.fault("connection", reason))?;
-    let mut profile = Profile::default();
-    for text in Text::ALL {
-        if let Some(value) = fields.opt_text(text.name())? {
-            check_text(text, &value).map_err(|reason| fields.fault(text.name(), reason))?;
-            *text.of(&mut profile) = Some(value);
-        }
-    }
-    let verified = fields.opt_bool("email_verified")?;
-    profile.email_verified = verified.or(profile.email.as_ref().map(|_| false));
-    profile.phone_verified = fields.opt_bool("phone_verified")?;
-    let subject = fields.opt_text("user_id")?;
-    if let Some(subject) = &subject {
-        check_subject(subject).map_err(|reason| fields.fault("user_id", reason))?;
-    }
-    let password = fields.opt_text("password")?;
-    if let Some(password) = &password {
-        check_password(password).map_err(|reason| fields.fault("password", reason))?;
-    }
-    let request = UserRequest {
-        subject: subject.filter(|id| !id.is_empty()),
-        blocked: fields.opt_bool("blocked")?,
-        user_metadata: metadata(&mut fields, "user_metadata", &[])?,
-        app_metadata: metadata(&mut fields, "app_metadata", RESERVED)?,
-        profile,
-        password: password.map(SecretString::from),
-        ..UserRequest::default()
-    };
-    fields.opt_bool("verify_email")?;
-    fields.finish()?;
+/// A user to be made, as the body has it.
+pub struct NewUser {
+    connection: String,
+    request: UserRequest,
+}
 
-    let connection = names.named(&name);
-    let connection =
-        connection.ok_or_else(|| Problem::bad_request("Connection does not exist.", "inexistent_connection"))?;
-    check_login(connection, &request)?;
-    Ok(UserRequest {
-        connection: Some(ConnectionRef::Id(connection.id)),
-        ..request
-    })
+impl NewUser {
+    /// Reads it.
+    pub fn read(body: Object) -> Result<Self, Fault> {
+        let mut fields = Fields::new(body);
+        let name = fields.text("connection")?;
+        check_length(&name, 1..=128).map_err(|reason| fields.fault("connection", reason))?;
+        let mut profile = Profile::default();
+        for text in Text::ALL {
+            if let Some(value) = fields.opt_text(text.name())? {
+                check_text(text, &value).map_err(|reason| fields.fault(text.name(), reason))?;
+                *text.of(&mut profile) = Some(value);
+            }
+        }
+        let verified = fields.opt_bool("email_verified")?;
+        profile.email_verified = verified.or(profile.email.as_ref().map(|_| false));
+        profile.phone_verified = fields.opt_bool("phone_verified")?;
+        let subject = fields.opt_text("user_id")?;
+        if let Some(subject) = &subject {
+            check_subject(subject).map_err(|reason| fields.fault("user_id", reason))?;
+        }
+        let password = fields.opt_text("password")?;
+        if let Some(password) = &password {
+            check_password(password).map_err(|reason| fields.fault("password", reason))?;
+        }
+        let request = UserRequest {
+            subject: subject.filter(|id| !id.is_empty()),
+            blocked: fields.opt_bool("blocked")?,
+            user_metadata: metadata(&mut fields, "user_metadata", &[])?,
+            app_metadata: metadata(&mut fields, "app_metadata", RESERVED)?,
+            profile,
+            password: password.map(SecretString::from),
+            ..UserRequest::default()
+        };
+        fields.opt_bool("verify_email")?;
+        fields.finish()?;
+
+        Ok(Self {
+            connection: name,
+            request,
+        })
+    }
+
+    /// The request, for the one of these connections that the body names.
+    pub fn at(self, connections: &[Connection]) -> Result<UserRequest, Problem> {
+        let named = connections.iter().find(|connection| connection.name == self.connection);
+        let connection =
+            named.ok_or_else(|| Problem::bad_request("Connection does not exist.", "inexistent_connection"))?;
+        check_login(connection, &self.request)?;
+        Ok(UserRequest {
+            connection: Some(ConnectionRef::Id(connection.id)),
+            ..self.request
+        })
+    }
 }
 
 /// That a user has what people of this connection log in with.
@@ -172,12 +188,12 @@ pub fn changes(body: Object) -> Result<UserChanges, Problem> {
 
 fn check_text(text: Text, value: &str) -> Result<(), Reason> {
     match text {
-        Text::Email => is_email(value).then_some(()).ok_or(Reason::Format("email")),
+        Text::Email => is_address(value).then_some(()).ok_or(Reason::Format("email")),
         Text::PhoneNumber => is_phone(value).then_some(()).ok_or(Reason::Pattern(PHONE_PATTERN)),
         Text::Username => {
             check_length(value, 1..=128)?;
             // Whoever has somebody else's address as a user name would log in by it.
-            match is_username(value) && !is_email(value) {
+            match is_username(value) && !is_address(value) {
                 true => Ok(()),
                 false => Err(Reason::Pattern(USERNAME_PATTERN)),
             }

@@ -12,12 +12,13 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::error::{self, Problem};
-use super::names::Names;
+use super::names::{self, Names};
 use super::paging::{Offset, Selection};
 use super::user_bodies;
 use super::wire::{self, Tokens};
 use crate::app::App;
-use crate::domain::{Caller, Scope, is_email};
+use crate::domain::email::is_address;
+use crate::domain::{Caller, Object, Scope};
 use crate::store::{Page, UserWithIdentities};
 use crate::web::body::{JsonObject, USER_LIMIT_BYTES};
 use crate::web::fields::{Fault, Reason};
@@ -31,10 +32,10 @@ pub async fn create(
     Extension(caller): Extension<Caller>,
     JsonObject(body): JsonObject<USER_LIMIT_BYTES>,
 ) -> Result<Response, Problem> {
-    let names = Names::of(&app, caller.tenant).await?;
-    let request = user_bodies::new_user(body, &names)?;
+    let new = user_bodies::NewUser::read(body)?;
+    let request = new.at(&app.connections_of(caller.tenant).await?)?;
     let (made, _) = app.create_user(&caller, request).await.map_err(error::of_create)?;
-    let shown = wire::user(&names, &made, &Tokens::default());
+    let shown = show(&app, &caller, &made, WithTokens::No).await?;
     Ok(wire::json(StatusCode::CREATED, &Value::Object(shown)))
 }
 
@@ -47,9 +48,8 @@ pub async fn find(
 ) -> Result<Response, Problem> {
     let selection = Selection::of_user(&mut query)?;
     query.finish()?;
-    let names = Names::of(&app, caller.tenant).await?;
-    let found = app.find_user(&caller, &names.user(&id)).await?;
-    let shown = show(&app, &caller, &names, &found).await?;
+    let found = app.find_user(&caller, &names::user(&id)).await?;
+    let shown = show(&app, &caller, &found, WithTokens::IfAllowed).await?;
     Ok(wire::json(StatusCode::OK, &selection.of(shown)))
 }
 
@@ -61,9 +61,8 @@ pub async fn update(
     JsonObject(body): JsonObject<USER_LIMIT_BYTES>,
 ) -> Result<Response, Problem> {
     let changes = user_bodies::changes(body)?;
-    let names = Names::of(&app, caller.tenant).await?;
-    let updated = app.update_user(&caller, &names.user(&id), &changes).await;
-    let shown = wire::user(&names, &updated.map_err(error::of_update)?, &Tokens::default());
+    let updated = app.update_user(&caller, &names::user(&id), &changes).await;
+    let shown = show(&app, &caller, &updated.map_err(error::of_update)?, WithTokens::No).await?;
     Ok(wire::json(StatusCode::OK, &Value::Object(shown)))
 }
 
@@ -73,8 +72,7 @@ pub async fn remove(
     Extension(caller): Extension<Caller>,
     Segments([id]): Segments<1>,
 ) -> Result<Response, Problem> {
-    let names = Names::of(&app, caller.tenant).await?;
-    app.delete_user(&caller, &names.user(&id)).await?;
+    app.delete_user(&caller, &names::user(&id)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -110,12 +108,19 @@ pub async fn list_by_email(
     let email = query.text("email")?;
     let selection = Selection::of_user(&mut query)?;
     query.finish()?;
-    if !is_email(&email) {
+    if !is_address(&email) {
         return Err(refused("email", Reason::Format("email")).into());
     }
     let found = app.list_users_by_email(&caller, &email).await?;
     let shown = show_all(&app, &caller, &found, &selection).await?;
     Ok(wire::json(StatusCode::OK, &Value::Array(shown)))
+}
+
+/// Whether the tokens of identities are shown to those who may see them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WithTokens {
+    IfAllowed,
+    No,
 }
 
 async fn show_all(
@@ -124,33 +129,32 @@ async fn show_all(
     found: &[UserWithIdentities],
     selection: &Selection,
 ) -> Result<Vec<Value>, Problem> {
-    let names = Names::of(app, caller.tenant).await?;
     let mut shown = Vec::with_capacity(found.len());
     for found in found {
-        shown.push(selection.of(show(app, caller, &names, found).await?));
+        shown.push(selection.of(show(app, caller, found, WithTokens::IfAllowed).await?));
     }
     Ok(shown)
 }
 
-/// A user, with the tokens of her identities for those who may see them.
 async fn show(
     app: &App,
     caller: &Caller,
-    names: &Names,
     found: &UserWithIdentities,
-) -> Result<crate::domain::Object, Problem> {
+    with_tokens: WithTokens,
+) -> Result<Object, Problem> {
     let mut tokens = Tokens {
         now: app.now(),
         ..Tokens::default()
     };
-    if caller.scopes.has(Scope::ReadUserIdpTokens) {
+    if with_tokens == WithTokens::IfAllowed && caller.scopes.has(Scope::ReadUserIdpTokens) {
         for identity in found.identities.iter().filter(|identity| identity.has_tokens) {
             if let Some(set) = app.read_tokens(caller, identity).await? {
                 tokens.sets.insert(identity.id, set);
             }
         }
     }
-    Ok(wire::user(names, found, &tokens))
+    let names = Names::of(app, caller.tenant, found).await?;
+    Ok(wire::user(&names, found, &tokens))
 }
 
 /// Takes what is about searching out of a query, and refuses what is not built.

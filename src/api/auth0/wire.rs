@@ -13,7 +13,9 @@ use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use super::names::{self, Names};
-use crate::domain::{Connection, Identity, Object, Profile, TokenSet};
+use crate::app::labels::Label;
+use crate::domain::connection::DATABASE;
+use crate::domain::{Connection, Identity, Object, Profile, TokenSet, spelling};
 use crate::id::IdentityId;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::store::UserWithIdentities;
@@ -114,22 +116,22 @@ pub fn user(names: &Names, found: &UserWithIdentities, tokens: &Tokens) -> Objec
 /// The identities of a user, primary first.
 pub fn identities(names: &Names, found: &UserWithIdentities, on_primary: OnPrimary, tokens: &Tokens) -> Value {
     let shown = found.identities.iter().filter_map(|one| {
-        let connection = names.find(one.key.connection)?;
+        let label = names.label(one)?;
         let profile = match (one.is_primary(), on_primary) {
             (true, OnPrimary::Show) => Some(&found.user.profile),
             (true, OnPrimary::Hide) => None,
             (false, _) => Some(&one.profile),
         };
-        Some(identity(connection, one, profile, tokens))
+        Some(identity(label, one, profile, tokens))
     });
     shown.collect()
 }
 
-fn identity(connection: &Connection, identity: &Identity, profile: Option<&Profile>, tokens: &Tokens) -> Value {
-    let strategy = names::strategy_of(connection);
+fn identity(label: &Label, identity: &Identity, profile: Option<&Profile>, tokens: &Tokens) -> Value {
+    let strategy = label.auth0_strategy.as_str();
     let mut shown = json!({
-        "connection": connection.name,
-        "user_id": local_id(connection, identity),
+        "connection": label.name,
+        "user_id": local_id(label, identity),
         "provider": strategy,
         "isSocial": names::is_social(strategy),
     });
@@ -145,15 +147,12 @@ fn identity(connection: &Connection, identity: &Identity, profile: Option<&Profi
 }
 
 /// The local id, as a number where its provider's travel as numbers.
-fn local_id(connection: &Connection, identity: &Identity) -> Value {
-    let id = names::local_id(connection, identity);
-    let number = id
-        .parse::<u64>()
-        .ok()
-        .filter(|number| *number < EXACT && number.to_string() == id);
-    match number.filter(|_| names::is_numeric(names::strategy_of(connection))) {
-        Some(number) => number.into(),
-        None => id.into(),
+fn local_id(label: &Label, identity: &Identity) -> Value {
+    let id = names::local_id(label, identity);
+    let exact = |number: &u64| *number < EXACT && number.to_string() == id;
+    match id.parse().ok().filter(exact) {
+        Some(number) if names::is_numeric(&label.auth0_strategy) => number.into(),
+        _ => id.into(),
     }
 }
 
@@ -187,8 +186,8 @@ fn shown_profile(names: &Names, found: &UserWithIdentities) -> Object {
     shown.retain(|name, _| !OURS.contains(&name.as_str()));
     let primary = found.identities.iter().find(|identity| identity.is_primary());
     let ours = primary
-        .and_then(|primary| names.find(primary.key.connection))
-        .is_some_and(|connection| connection.is_database() || connection.provider == "email");
+        .and_then(|primary| names.label(primary))
+        .is_some_and(|label| label.provider == DATABASE || label.provider == "email");
     if let (true, Some(email)) = (ours, &found.user.profile.email) {
         let local = email.split('@').next().unwrap_or_default();
         for (name, fall_back) in [
@@ -227,7 +226,7 @@ pub fn id_token_claims(names: &Names, found: &UserWithIdentities, scopes: &[&str
 /// A connection. Auth0 shows `options.client_secret` to whoever may read connections; we
 /// keep it sealed and show it to nobody (invariant 7 of the design).
 pub fn connection(connection: &Connection) -> Object {
-    let strategy = names::strategy_of(connection);
+    let strategy = spelling::auth0_strategy(connection);
     let mut options = default_options(strategy);
     if let Some(Value::Object(kept)) = connection.auth0.get("options") {
         options.extend(kept.clone());
