@@ -11,6 +11,7 @@
 mod command;
 mod house;
 mod jwt;
+mod link;
 mod store;
 mod support;
 mod vault;
