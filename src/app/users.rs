@@ -397,7 +397,7 @@ impl App {
         login_profile.phone_verified = changes.phone_verified.or(login_profile.phone_verified);
         let names = login_names(connection, login_profile, identity.has_password || hash.is_some());
         let login_changes = hash.is_some() || changes.texts.iter().any(|(text, _)| text.is_of_login());
-        let login = login_changes.then(|| (identity.id, Login { names, password: hash }));
+        let login = login_changes.then_some((identity.id, Login { names, password: hash }));
 
         merge(&mut new.user_metadata, changes.user_metadata.as_ref());
         merge(&mut new.app_metadata, changes.app_metadata.as_ref());

@@ -118,7 +118,7 @@ async fn link_named(app: &App, caller: &Caller, user: &UserRef, named: &Named) -
     let (located, subject) = locate(app, caller, named, chosen).await?;
     let at = match (located, unknown) {
         (Located::NoConnection, _) => return Err(error::not_configured()),
-        (Located::Owned(connection, _), _) | (Located::Unknown(Some(connection)), IfUnknown::Attach) => connection.id,
+        (Located::Owned(connection), _) | (Located::Unknown(Some(connection)), IfUnknown::Attach) => connection.id,
         (Located::Unknown(_), _) if chosen.is_some() => return Err(error::of_link(Error::NotFound(Noun::Identity))),
         (Located::Unknown(_), _) => {
             return Err(Problem::bad_request(
