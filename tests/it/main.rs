@@ -1,1 +1,3 @@
-fn main() {}
+//! Everything that crosses a module.
+
+mod blackbox;
