@@ -16,6 +16,7 @@ pub mod connections;
 pub mod cursor;
 pub mod events;
 mod keys;
+pub mod labels;
 pub mod link;
 pub mod log_in;
 mod merge_users;
@@ -35,6 +36,7 @@ pub struct App {
     store: Arc<dyn Store>,
     vault: Vault,
     keys: keys::Keys,
+    labels: labels::Labels,
     ring: KeyRing,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -78,6 +80,7 @@ impl App {
             store: parts.store,
             vault: parts.vault,
             keys: keys::Keys::new(),
+            labels: labels::Labels::new(),
             ring,
             clock: parts.clock,
             random: parts.random,

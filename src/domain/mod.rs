@@ -4,11 +4,13 @@
 
 pub mod caller;
 pub mod connection;
+pub mod email;
 pub mod event;
 pub mod identity;
 pub mod key;
 pub mod profile;
 pub mod scope;
+pub mod spelling;
 pub mod tenant;
 pub mod token_set;
 pub mod user;

@@ -1,0 +1,44 @@
+//! The audit, oldest first.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::api::link::error::Problem;
+use crate::api::link::request::{Asking, PageRequest};
+use crate::api::link::wire;
+use crate::app::App;
+use crate::id::EventId;
+use crate::web::query::Query;
+
+/// What cursors of this list are sealed for.
+const LIST: &str = "events";
+
+/// `GET /link/v1/events`: what happened, in the order in which it was committed.
+#[utoipa::path(
+    get, path = "/link/v1/events", tag = "events", operation_id = "list_events",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 100, default 50"),
+    ),
+    responses(
+        (status = 200, description = "a page", body = wire::EventPage),
+        (status = 400, description = "not a cursor of this list", body = wire::Problem),
+        (status = 401, description = "no valid token", body = wire::Problem),
+        (status = 403, description = "without read:logs", body = wire::Problem),
+    ),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Asking(caller): Asking,
+    query: Query,
+) -> Result<Json<wire::EventPage>, Problem> {
+    let PageRequest { after, limit } = PageRequest::read(&app, &caller, LIST, query).await?;
+    let events = app.list_events(&caller, after.map(EventId::from_bytes), limit).await?;
+    let next = match events.last() {
+        Some(last) => Some(app.seal_cursor(caller.tenant, LIST, last.event.id.as_bytes()).await?),
+        None => None,
+    };
+    Ok(Json(wire::EventPage { events: events.into_iter().map(wire::EventBody::from).collect(), next }))
+}

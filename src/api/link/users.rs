@@ -1,0 +1,131 @@
+//! Users: made, found, listed.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+
+use crate::api::link::error::Problem;
+use crate::api::link::request::{Asking, Idempotency, PageRequest, user};
+use crate::api::link::wire;
+use crate::app::App;
+use crate::app::users::UserRequest;
+use crate::domain::{Profile, email};
+use crate::error::Error;
+use crate::id::UserId;
+use crate::secret::SecretString;
+use crate::store::Page;
+use crate::web::body::JsonObject;
+use crate::web::fields::{Fields, Reason};
+use crate::web::path::Segments;
+use crate::web::query::Query;
+
+/// The longest name, in bytes.
+const NAME_LIMIT_BYTES: usize = 300;
+
+/// What cursors of this list are sealed for.
+const LIST: &str = "users";
+
+/// `POST /link/v1/users`: makes a user, with a first account if given.
+#[utoipa::path(
+    post, path = "/link/v1/users", tag = "users", operation_id = "create_user",
+    params(("Idempotency-Key" = Option<String>, Header, description = "makes the request take effect once")),
+    request_body = wire::NewUserBody,
+    responses(
+        (status = 201, description = "made", body = wire::User),
+        (status = 400, description = "not understood", body = wire::Problem),
+        (status = 401, description = "no valid token", body = wire::Problem),
+        (status = 403, description = "without create:users", body = wire::Problem),
+        (status = 404, description = "no such connection", body = wire::Problem),
+        (status = 409, description = "`identity_taken`, or `conflict` of the address to log in with", body = wire::Problem),
+    ),
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Asking(caller): Asking,
+    idempotency: Idempotency,
+    JsonObject(body): JsonObject,
+) -> Result<(StatusCode, Json<wire::User>), Problem> {
+    let once = idempotency.of(&caller, "create_user", &body);
+    let mut fields = Fields::new(body);
+    let name = fields.opt_text("name")?;
+    if let Some(len) = name.as_ref().map(String::len).filter(|len| *len > NAME_LIMIT_BYTES) {
+        return Err(fields.fault("name", Reason::TooLong { len, max: NAME_LIMIT_BYTES }).into());
+    }
+    let address = fields.opt_text("email")?;
+    if address.as_deref().is_some_and(|address| !email::is_address(address)) {
+        return Err(fields.fault("email", Reason::Format("email")).into());
+    }
+    let password = fields.opt_text("password")?.map(SecretString::from);
+    if password.is_some() && address.is_none() {
+        return Err(fields.fault("password", Reason::Other("takes an email to log in with")).into());
+    }
+    let also = match fields.opt_fields("identity")? {
+        None => None,
+        Some(identity) => match wire::account(identity, app.now())? {
+            (_, true) => return Err(Error::Unsupported("verify").into()),
+            (account, false) => Some(account),
+        },
+    };
+    fields.finish()?;
+    let profile = Profile { name, email: address, ..Profile::default() };
+    let request = UserRequest { profile, password, also, once, ..UserRequest::default() };
+    let (made, _) = app.create_user(&caller, request).await?;
+    Ok((StatusCode::CREATED, Json(wire::User::of(&app, caller.tenant, made).await?)))
+}
+
+/// `GET /link/v1/users/{id}`: one user.
+#[utoipa::path(
+    get, path = "/link/v1/users/{id}", tag = "users", operation_id = "find_user",
+    params(("id" = String, Path, description = "the user's id in any spelling")),
+    responses(
+        (status = 200, description = "the user", body = wire::User),
+        (status = 401, description = "no valid token", body = wire::Problem),
+        (status = 403, description = "neither read:users nor oneself", body = wire::Problem),
+        (status = 404, description = "no such user", body = wire::Problem),
+    ),
+)]
+pub async fn find(
+    State(app): State<Arc<App>>,
+    Asking(caller): Asking,
+    Segments([id]): Segments<1>,
+    query: Query,
+) -> Result<Json<wire::User>, Problem> {
+    query.finish()?;
+    let found = app.find_user(&caller, &user(&id)?).await?;
+    Ok(Json(wire::User::of(&app, caller.tenant, found).await?))
+}
+
+/// `GET /link/v1/users`: every user once, in the order of their ids.
+#[utoipa::path(
+    get, path = "/link/v1/users", tag = "users", operation_id = "list_users",
+    params(
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 100, default 50"),
+    ),
+    responses(
+        (status = 200, description = "a page", body = wire::UserPage),
+        (status = 400, description = "not a cursor of this list", body = wire::Problem),
+        (status = 401, description = "no valid token", body = wire::Problem),
+        (status = 403, description = "without read:users", body = wire::Problem),
+    ),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Asking(caller): Asking,
+    query: Query,
+) -> Result<Json<wire::UserPage>, Problem> {
+    let PageRequest { after, limit } = PageRequest::read(&app, &caller, LIST, query).await?;
+    let page = Page::After { id: after.map(UserId::from_bytes), limit };
+    let found = app.list_users(&caller, page).await?;
+    let next = match found.last() {
+        Some(last) => Some(app.seal_cursor(caller.tenant, LIST, last.user.id.as_bytes()).await?),
+        None => None,
+    };
+    let mut users = Vec::with_capacity(found.len());
+    for found in found {
+        users.push(wire::User::of(&app, caller.tenant, found).await?);
+    }
+    Ok(Json(wire::UserPage { users, next }))
+}

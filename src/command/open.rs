@@ -1,0 +1,93 @@
+//! Puts the system together from the settings and a directory that this process holds.
+//!
+//! The one place where store, vault and [`App`] meet what they are made of. The order
+//! matters: whatever the settings have wrong is refused before anything is made.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::directory::Directory;
+use super::{Failure, root_key};
+use crate::app::{App, Origins, Parts, PasswordSettings};
+use crate::clock::{SystemClock, SystemRandomness};
+use crate::config::{Config, Unsafe};
+use crate::error::Error;
+use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
+use crate::vault::Vault;
+
+/// The threads on which everything runs.
+///
+/// # Errors
+/// When the system gives none.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))
+}
+
+/// The system over this directory, known under the origins of a server at `address`.
+///
+/// # Errors
+/// Unsafe when the root key is missing or another one, or the data is of another version;
+/// failed when the files cannot be used.
+pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) -> Result<App, Failure> {
+    let origins = config.origins(address);
+    let origins =
+        Origins::parse(origins.iter().map(String::as_str)).map_err(|error| Unsafe(format!("origins: {error}")))?;
+    let clock = Arc::new(SystemClock::default());
+    let random = Arc::new(SystemRandomness::new());
+    let root = root_key::read_or_make(config, directory, &*random)?;
+    let parts = Parts {
+        store: SqliteStore::open(directory.path(), &store_options(), clock.clone(), random.clone())?,
+        vault: Vault::new(root, random.clone()),
+        clock,
+        random,
+        origins,
+        passwords: PasswordSettings {
+            at_once: config.password_hashes_at_once,
+            waiting: config.password_hashes_waiting,
+            ..password_cost()
+        },
+    };
+    App::start(parts).await.map_err(|error| match error {
+        Error::CryptoIntegrity => Failure::Unsafe(format!(
+            "the data in {} was sealed under another root key: put that key back, or say with --root-key-file where \
+             it is",
+            directory.path().display()
+        )),
+        error => error.into(),
+    })
+}
+
+impl From<OpenError> for Failure {
+    /// What only the operator can put right is unsafe to start with; a full or broken
+    /// disk is a failure like another.
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::NewerSchema { .. } | OpenError::NeedsMigration { .. } | OpenError::Corrupt { .. } => {
+                Self::Unsafe(error.to_string())
+            }
+            OpenError::NotWritable { .. } | OpenError::DiskFull { .. } | OpenError::Io { .. } => {
+                Self::Failed(error.to_string())
+            }
+        }
+    }
+}
+
+/// Full durability, but for the test that must see what happens without.
+pub fn store_options() -> SqliteOptions {
+    SqliteOptions {
+        #[cfg(debug_assertions)]
+        synchronous_normal: std::env::var_os("ONESELF_TEST_SYNCHRONOUS_NORMAL").is_some(),
+    }
+}
+
+/// Full cost, but for tests of everything else.
+fn password_cost() -> PasswordSettings {
+    #[cfg(debug_assertions)]
+    if std::env::var_os("ONESELF_TEST_CHEAP_PASSWORDS").is_some() {
+        return PasswordSettings::cheap_for_tests();
+    }
+    PasswordSettings::default()
+}

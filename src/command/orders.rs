@@ -1,0 +1,238 @@
+//! Orders of the operator: what `tenant`, `client` and `connection` ask for, as data.
+//!
+//! One function executes them, in this process when the data directory is free and in the
+//! server that holds it otherwise. Access to the directory is the operator's credential:
+//! no order reaches this file by HTTP. What would surprise: orders carry texts as they
+//! were typed; they are understood where they are executed, so that both ways refuse alike.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::directory::{Claim, Directory};
+use super::{Failure, Place, control, open, print, render};
+use crate::app::App;
+use crate::app::connections::ConnectionRequest;
+use crate::config::{Config, Unsafe};
+use crate::domain::{ConnectionRef, Grant, Scope, Scopes};
+use crate::error::{Error, Result};
+
+/// How long whoever holds the directory may take to listen for orders or to be done.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an operator can have done. No `Debug`: one of them carries a secret.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Order {
+    CreateTenant {
+        name: String,
+    },
+    ListTenants,
+    ShowTenant {
+        name: String,
+    },
+    SetTenant {
+        name: String,
+        settings: Vec<(String, String)>,
+    },
+    RotateSecret {
+        name: String,
+        client: Option<String>,
+    },
+    AddClient {
+        tenant: String,
+        name: String,
+        grants: Vec<String>,
+        scopes: Vec<String>,
+    },
+    ListClients {
+        tenant: String,
+    },
+    RemoveClient {
+        tenant: String,
+        client: String,
+    },
+    AddConnection {
+        tenant: String,
+        name: String,
+        provider: String,
+        issuer: Option<String>,
+        client_id: Option<String>,
+        client_secret: Option<String>,
+    },
+    ListConnections {
+        tenant: String,
+    },
+    RemoveConnection {
+        tenant: String,
+        connection: String,
+    },
+}
+
+/// What an order gave, for programs and for people. No `Debug`: some show a secret, once.
+#[derive(Serialize, Deserialize)]
+pub struct Answer {
+    /// For `--json`.
+    pub data: Value,
+    /// Without it.
+    pub text: String,
+}
+
+/// Has the order executed by whoever holds the data directory, and prints the answer.
+///
+/// # Errors
+/// Those of the order; unsafe when the directory is held by a process that takes no orders.
+pub fn give(place: &Place, order: &Order, json: bool) -> std::result::Result<(), Failure> {
+    let config = place.settings(&Value::Object(serde_json::Map::new()))?;
+    let answer = reach(&config, order)?;
+    if json {
+        print(&answer.data.to_string())
+    } else {
+        print(&answer.text)
+    }
+}
+
+fn reach(config: &Config, order: &Order) -> std::result::Result<Answer, Failure> {
+    let started = Instant::now();
+    loop {
+        let holder = match Directory::claim(&config.data, "order")? {
+            Claim::Taken(directory) => return here(config, &directory, order),
+            Claim::HeldBy(holder) => holder,
+        };
+        if let Some(answer) = control::send(&config.data, order)? {
+            return Ok(answer);
+        }
+        if started.elapsed() > PATIENCE {
+            return Err(Unsafe(format!(
+                "the directory {} is in use by {holder}, which takes no orders: wait for its end",
+                config.data.display()
+            ))
+            .into());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn here(config: &Config, directory: &Directory, order: &Order) -> std::result::Result<Answer, Failure> {
+    open::runtime()?.block_on(async {
+        let app = open::app(config, directory, config.listen).await?;
+        Ok(execute(&app, order).await?)
+    })
+}
+
+impl From<Error> for Failure {
+    /// What cannot be meant is wrong usage; the rest was tried and failed.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid { .. } => Self::Usage(error.to_string()),
+            Error::Internal(source) => Self::failed(format!("internal error: {source}")),
+            _ => Self::failed(error.to_string()),
+        }
+    }
+}
+
+/// Executes an order.
+///
+/// # Errors
+/// Those of the verb; [`Error::Invalid`] for a text that cannot be understood.
+pub async fn execute(app: &App, order: &Order) -> Result<Answer> {
+    Ok(match order {
+        Order::CreateTenant { name } => render::credentials(&app.create_tenant(name).await?),
+        Order::ListTenants => render::tenants(&app.list_tenants().await?),
+        Order::ShowTenant { name } => {
+            let tenant = app.find_tenant(name).await?;
+            render::tenant(&tenant, &app.list_clients(name).await?)
+        }
+        Order::SetTenant { name, settings } => render::settings(&app.set_settings(name, settings).await?),
+        Order::RotateSecret { name, client: None } => render::credentials(&app.rotate_secrets(name).await?),
+        Order::RotateSecret {
+            name,
+            client: Some(client),
+        } => {
+            let client = parse_client(client)?;
+            render::client_secret(client, &app.rotate_client(name, client).await?)
+        }
+        Order::AddClient {
+            tenant,
+            name,
+            grants,
+            scopes,
+        } => {
+            let (client, secret) = app
+                .add_client(tenant, name, &parse_grants(grants)?, parse_scopes(scopes)?)
+                .await?;
+            render::client_secret(client.id, &secret)
+        }
+        Order::ListClients { tenant } => render::clients(&app.list_clients(tenant).await?),
+        Order::RemoveClient { tenant, client } => {
+            app.remove_client(tenant, parse_client(client)?).await?;
+            done("removed", client)
+        }
+        Order::AddConnection {
+            tenant,
+            name,
+            provider,
+            issuer,
+            client_id,
+            client_secret,
+        } => {
+            let request = ConnectionRequest {
+                name: name.clone(),
+                provider: provider.clone(),
+                issuer: issuer.clone(),
+                client_id: client_id.clone(),
+                client_secret: client_secret.clone().map(Into::into),
+                ..ConnectionRequest::default()
+            };
+            render::connection(&app.add_connection(tenant, request).await?)
+        }
+        Order::ListConnections { tenant } => render::connections(&app.connections_of_tenant(tenant).await?),
+        Order::RemoveConnection { tenant, connection } => {
+            app.remove_connection(tenant, &ConnectionRef::parse(connection)).await?;
+            done("removed", connection)
+        }
+    })
+}
+
+fn done(what: &str, which: &str) -> Answer {
+    Answer {
+        data: json!({ what: which }),
+        text: format!("{what} {which}"),
+    }
+}
+
+fn parse_client(text: &str) -> Result<crate::id::ClientId> {
+    text.parse()
+        .map_err(|_| Error::invalid("client id", "must be 32 hex digits"))
+}
+
+/// Every client may ask for tokens of its own; what is named comes on top of that.
+fn parse_grants(names: &[String]) -> Result<Vec<Grant>> {
+    let mut grants = vec![Grant::ClientCredentials];
+    for name in names {
+        let grant = name
+            .parse()
+            .map_err(|why: String| Error::invalid("grant", format!("{name:?} is unknown: {why}")))?;
+        if !grants.contains(&grant) {
+            grants.push(grant);
+        }
+    }
+    Ok(grants)
+}
+
+/// The scopes named; `None` when none is.
+fn parse_scopes(names: &[String]) -> Result<Option<Scopes>> {
+    let scopes = names
+        .iter()
+        .map(|name| match Scope::named(name) {
+            Some(scope) if scope.is_for_users() => Err(Error::invalid(
+                "scope",
+                format!("{name} is a right of persons over themselves, which no client is given"),
+            )),
+            Some(scope) => Ok(scope),
+            None => Err(Error::invalid("scope", format!("{name:?} is unknown"))),
+        })
+        .collect::<Result<Scopes>>()?;
+    Ok((!names.is_empty()).then_some(scopes))
+}

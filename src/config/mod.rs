@@ -1,0 +1,244 @@
+//! The settings of a server as types: read once, checked once, printable as they are.
+//!
+//! Layers, each over the one before: `config.default.toml`, which is built in and names
+//! every setting; the file given with `--config`; the environment; flags. No setting is a
+//! secret: keys and certificates are named by path. What would surprise: a name that is
+//! not a setting is refused wherever it stands, because a misspelt safeguard is none.
+
+mod layers;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The text of `config.default.toml`.
+pub const DEFAULTS: &str = include_str!("../../config.default.toml");
+
+/// What names of variables begin with that only test builds may be given.
+const TEST_PREFIX: &str = "ONESELF_TEST_";
+
+/// Why nothing is started: what is unsafe or unclear, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsafe(pub String);
+
+/// The settings. `config.default.toml` says what each is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents every setting under its name")]
+pub struct Config {
+    pub listen: SocketAddr,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub admin_listen: Option<SocketAddr>,
+    pub data: PathBuf,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub root_key_file: Option<PathBuf>,
+    pub origins: Vec<String>,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub tls_cert: Option<PathBuf>,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub tls_key: Option<PathBuf>,
+    pub behind_proxy: bool,
+    pub log_format: LogFormat,
+    pub log_level: String,
+    pub drain_seconds: u64,
+    pub max_connections: usize,
+    pub max_connections_per_address: usize,
+    pub password_hashes_at_once: usize,
+    pub password_hashes_waiting: usize,
+}
+
+/// How log records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For a person at a terminal.
+    Pretty,
+}
+
+impl Config {
+    /// Where records of the root key are kept: the setting, or beside the data directory.
+    ///
+    /// # Errors
+    /// When the data directory has no name that a sibling could be called after.
+    pub fn root_key_file(&self) -> Result<PathBuf, Unsafe> {
+        if let Some(path) = &self.root_key_file {
+            return Ok(path.clone());
+        }
+        let named = match self.data.file_name() {
+            Some(_) => Some(self.data.clone()),
+            None => self.data.canonicalize().ok().filter(|path| path.file_name().is_some()),
+        };
+        let Some(mut sibling) = named else {
+            return Err(Unsafe(format!(
+                "{} has no name to call the root key after: say where it is with --root-key-file",
+                self.data.display()
+            )));
+        };
+        let mut name = sibling.file_name().unwrap_or_default().to_owned();
+        name.push(".root.key");
+        sibling.set_file_name(name);
+        Ok(sibling)
+    }
+
+    /// Whether the server itself speaks TLS.
+    pub const fn has_tls(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+
+    /// How long requests under way may take to end after SIGTERM.
+    pub const fn drain_for(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+
+    /// The origins of a server that listens on `bound`.
+    pub fn origins(&self, bound: SocketAddr) -> Vec<String> {
+        if !self.origins.is_empty() {
+            return self.origins.clone();
+        }
+        let scheme = if self.has_tls() { "https" } else { "http" };
+        let port = bound.port();
+        let host = match bound.ip().to_canonical() {
+            ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        [host.as_str(), "localhost"]
+            .iter()
+            .map(|host| format!("{scheme}://{host}:{port}"))
+            .collect()
+    }
+
+    /// That the server may be started with these settings (OPS-07).
+    ///
+    /// # Errors
+    /// The first thing that is unsafe.
+    pub fn check_safe(&self) -> Result<(), Unsafe> {
+        let refuse = |text: String| Err(Unsafe(text));
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => return refuse("tls_cert is set without tls_key: set both or neither".into()),
+            (None, Some(_)) => return refuse("tls_key is set without tls_cert: set both or neither".into()),
+            _ => {}
+        }
+        if !is_loopback(self.listen) && !self.has_tls() && !self.behind_proxy {
+            return refuse(format!(
+                "{} is not a loopback address, and everybody on the way could read the tokens: set tls_cert and \
+                 tls_key, or state with behind_proxy that a proxy in front of the server ends TLS",
+                self.listen
+            ));
+        }
+        if let Some(admin) = self.admin_listen {
+            if !is_loopback(admin) {
+                return refuse(format!(
+                    "admin_listen is {admin}: health and metrics are served without credentials, on loopback only"
+                ));
+            }
+            if admin == self.listen && admin.port() != 0 {
+                return refuse(format!(
+                    "listen and admin_listen are both {admin}: they are served apart"
+                ));
+            }
+        }
+        for (name, value) in [
+            ("max_connections", self.max_connections),
+            ("max_connections_per_address", self.max_connections_per_address),
+            ("password_hashes_at_once", self.password_hashes_at_once),
+        ] {
+            if value == 0 {
+                return refuse(format!("{name} is 0: the server could serve nobody"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Config {
+    /// One line a setting, in the order of `config.default.toml`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = serde_json::to_value(self).map_err(|_| fmt::Error)?;
+        for (name, value) in settings.as_object().into_iter().flatten() {
+            writeln!(f, "{name} = {value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// That nothing is set which only a test build understands (OPS-07).
+///
+/// # Errors
+/// The variable that is, when `release` says that this is no test build.
+pub fn refuse_test_knobs(names: impl IntoIterator<Item = String>, release: bool) -> Result<(), Unsafe> {
+    match names.into_iter().find(|name| release && name.starts_with(TEST_PREFIX)) {
+        Some(name) => Err(Unsafe(format!(
+            "{name} is set: variables for tests have no place beside a release build, unset it"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether only this machine reaches the address.
+const fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// Reads an empty text as nothing.
+fn or_empty<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Writes nothing as an empty text.
+fn as_empty<S: Serializer, T: Serialize>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => value.serialize(serializer),
+        None => serializer.serialize_str(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use figment::value::Dict;
+
+    use super::*;
+
+    #[test]
+    fn without_origins_the_address_and_localhost_are_used() {
+        let config = Config::load(None, [], &Dict::new()).unwrap();
+        let at = |bound: &str| config.origins(bound.parse().unwrap()).join(" ");
+        assert_eq!(at("127.0.0.1:9"), "http://127.0.0.1:9 http://localhost:9");
+        assert_eq!(at("[::1]:9"), "http://[::1]:9 http://localhost:9");
+        assert_eq!(at("0.0.0.0:9"), "http://127.0.0.1:9 http://localhost:9");
+    }
+
+    #[test]
+    fn the_root_key_is_a_sibling_of_the_data() {
+        let mut config = Config::load(None, [], &Dict::new()).unwrap();
+        assert_eq!(config.root_key_file().unwrap(), Path::new("./oneself-data.root.key"));
+        config.data = "/srv/oneself/".into();
+        assert_eq!(config.root_key_file().unwrap(), Path::new("/srv/oneself.root.key"));
+        config.data = "/".into();
+        assert!(config.root_key_file().is_err());
+    }
+
+    #[test]
+    fn sec_ops_07_test_knobs_are_refused_beside_a_release_build() {
+        let names = || ["PATH".to_owned(), "ONESELF_TEST_ALL".to_owned()];
+        assert!(refuse_test_knobs(names(), false).is_ok());
+        let refused = refuse_test_knobs(names(), true).unwrap_err().0;
+        assert!(refused.contains("ONESELF_TEST_ALL"), "{refused}");
+    }
+}

@@ -1,0 +1,229 @@
+//! Events: written in the act that they tell of, and read in commit order.
+//!
+//! There is one writer, and it makes the ids, so ids grow in commit order and no later
+//! commit can come before what a reader sees. What would surprise: ids go on growing when
+//! the clock stands still or was set back between two starts.
+
+use rusqlite::{Connection, Row, params};
+
+use super::rows::{Millis, Sql as _, corrupt};
+use crate::clock::{Clock, Random};
+use crate::domain::{Event, EventKind, NewEvent};
+use crate::id::{EventId, TenantId};
+use crate::store::StoreResult;
+
+/// Makes ids of events, each greater than all before.
+pub(super) struct EventIds(EventId);
+
+impl EventIds {
+    /// Goes on after the last event of every tenant.
+    pub fn after_all(data: &Connection) -> StoreResult<Self> {
+        let mut last = EventId::from_bytes([0; 12]);
+        for tenant in data.all("SELECT id FROM tenants", [], |row| row.get::<_, TenantId>(0))? {
+            let of_tenant = data.first(
+                "SELECT id FROM events WHERE tenant = ?1 ORDER BY bucket DESC, id DESC LIMIT 1",
+                [tenant],
+                |row| row.get(0),
+            )?;
+            last = last.max(of_tenant.unwrap_or(last));
+        }
+        Ok(Self(last))
+    }
+
+    /// The next id: of this moment, or the one after the last when that is not later.
+    pub fn next(&mut self, clock: &dyn Clock, random: &dyn Random) -> EventId {
+        let mut fresh = *EventId::new(clock, random).as_bytes();
+        // Room to count up within a millisecond.
+        fresh[6] &= 0x7f;
+        let fresh = EventId::from_bytes(fresh);
+        self.0 = if fresh.as_bytes()[..6] > self.0.as_bytes()[..6] {
+            fresh
+        } else {
+            successor(self.0)
+        };
+        self.0
+    }
+}
+
+fn successor(id: EventId) -> EventId {
+    let mut bytes = *id.as_bytes();
+    for byte in bytes.iter_mut().rev() {
+        let (sum, carried) = byte.overflowing_add(1);
+        *byte = sum;
+        if !carried {
+            break;
+        }
+    }
+    EventId::from_bytes(bytes)
+}
+
+/// The second in which the id was made.
+fn bucket(id: EventId) -> i64 {
+    let millis = id
+        .as_bytes()
+        .iter()
+        .take(6)
+        .fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
+    millis / 1000
+}
+
+/// Writes an event down.
+pub(super) fn insert(data: &Connection, tenant: TenantId, id: EventId, event: &NewEvent) -> StoreResult<()> {
+    let mut identity = None;
+    let mut connection = None;
+    let mut proof = None;
+    let mut other = None;
+    let mut fields = None;
+    match &event.kind {
+        EventKind::UserCreated {
+            identity: i,
+            connection: c,
+            proof: p,
+        }
+        | EventKind::IdentityLinked {
+            identity: i,
+            connection: c,
+            proof: p,
+        }
+        | EventKind::IdentityRefreshed {
+            identity: i,
+            connection: c,
+            proof: p,
+        } => {
+            (identity, connection, proof) = (Some(*i), Some(*c), Some(*p));
+        }
+        EventKind::IdentityFreed {
+            identity: i,
+            connection: c,
+        } => (identity, connection) = (Some(*i), Some(*c)),
+        EventKind::IdentitySplit {
+            identity: i,
+            connection: c,
+            to,
+        } => {
+            (identity, connection, other) = (Some(*i), Some(*c), Some(*to));
+        }
+        EventKind::UserAbsorbed { absorbed, proof: p } => (other, proof) = (Some(*absorbed), Some(*p)),
+        EventKind::UserUpdated { fields: f } => fields = Some(f),
+        EventKind::UserDeleted => {}
+    }
+    data.run(
+        "INSERT INTO events (tenant, bucket, id, kind, user_id, identity, connection, proof, other, fields, actor, at, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        params![
+            tenant,
+            bucket(id),
+            id,
+            event.kind.name(),
+            event.user,
+            identity,
+            connection,
+            proof,
+            other,
+            fields,
+            event.actor,
+            Millis(event.at),
+            event.sealed,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Events after this one, oldest first.
+pub(super) fn list(data: &Connection, tenant: TenantId, after: Option<EventId>, limit: u32) -> StoreResult<Vec<Event>> {
+    let after = after.unwrap_or(EventId::from_bytes([0; 12]));
+    let found = data.all(
+        "SELECT id, kind, user_id, identity, connection, proof, other, fields, actor, at, sealed FROM events
+         WHERE tenant = ?1 AND (bucket, id) > (?2, ?3) ORDER BY bucket, id LIMIT ?4",
+        params![tenant, bucket(after), after, limit],
+        read,
+    )?;
+    found
+        .into_iter()
+        .map(|event| event.ok_or_else(|| corrupt("an event of an unknown kind")))
+        .collect()
+}
+
+/// An event; `None` when there is no such kind.
+fn read(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
+    let kind: String = row.get("kind")?;
+    let kind = match kind.as_str() {
+        "user.created" => EventKind::UserCreated {
+            identity: row.get("identity")?,
+            connection: row.get("connection")?,
+            proof: row.get("proof")?,
+        },
+        "user.updated" => EventKind::UserUpdated {
+            fields: row.get("fields")?,
+        },
+        "user.deleted" => EventKind::UserDeleted,
+        "identity.linked" => EventKind::IdentityLinked {
+            identity: row.get("identity")?,
+            connection: row.get("connection")?,
+            proof: row.get("proof")?,
+        },
+        "identity.refreshed" => EventKind::IdentityRefreshed {
+            identity: row.get("identity")?,
+            connection: row.get("connection")?,
+            proof: row.get("proof")?,
+        },
+        "identity.freed" => EventKind::IdentityFreed {
+            identity: row.get("identity")?,
+            connection: row.get("connection")?,
+        },
+        "identity.split" => EventKind::IdentitySplit {
+            identity: row.get("identity")?,
+            connection: row.get("connection")?,
+            to: row.get("other")?,
+        },
+        "user.absorbed" => EventKind::UserAbsorbed {
+            absorbed: row.get("other")?,
+            proof: row.get("proof")?,
+        },
+        _ => return Ok(None),
+    };
+    let Millis(at): Millis = row.get("at")?;
+    Ok(Some(Event {
+        id: row.get("id")?,
+        what: NewEvent {
+            kind,
+            user: row.get("user_id")?,
+            actor: row.get("actor")?,
+            at,
+            sealed: row.get("sealed")?,
+        },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{ManualClock, SeededRandom};
+    use jiff::Timestamp;
+
+    #[test]
+    fn ids_grow_while_the_clock_stands_still_or_runs_backwards() {
+        let random = SeededRandom::new(1);
+        let later = ManualClock::at(Timestamp::from_millisecond(1_800_000_000_500).unwrap());
+        let earlier = ManualClock::at(Timestamp::from_millisecond(1_700_000_000_000).unwrap());
+        let mut ids = EventIds(EventId::from_bytes([0; 12]));
+        let mut last = ids.next(&later, &random);
+        assert_eq!(bucket(last), 1_800_000_000);
+        for clock in [&later, &earlier, &later, &earlier] {
+            let next = ids.next(clock, &random);
+            assert!(next > last);
+            last = next;
+        }
+        later.advance(std::time::Duration::from_secs(1));
+        assert_eq!(bucket(ids.next(&later, &random)), 1_800_000_001);
+    }
+
+    #[test]
+    fn counting_up_carries() {
+        let mut bytes = [0xff; 12];
+        bytes[0] = 0;
+        let mut expected = [0; 12];
+        expected[0] = 1;
+        assert_eq!(successor(EventId::from_bytes(bytes)), EventId::from_bytes(expected));
+    }
+}

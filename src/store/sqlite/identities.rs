@@ -1,0 +1,318 @@
+//! Identities and their sealed token sets, as rows.
+//!
+//! A user's identities lie together, ordered by position. What would surprise: token sets
+//! are in a table of their own, and `has_tokens` of an identity says whether one is there;
+//! whoever writes one writes both, here.
+
+use jiff::Timestamp;
+use rusqlite::{Connection as Sqlite, Row, params};
+
+use super::rows::{Json, Millis, Sql as _, corrupt};
+use super::{logins, tenants};
+use crate::domain::connection::DATABASE;
+use crate::domain::{Identity, IdentityKey, Profile};
+use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
+use crate::secret::Sealed;
+use crate::store::{NewIdentity, StoreResult};
+
+macro_rules! select_identities {
+    ($rest:literal) => {
+        concat!(
+            "SELECT user_id, position, id, connection, issuer, subject, proof, proved_at, proved_by, version,
+             profile, has_tokens, password IS NOT NULL AS has_password, password
+             FROM identities WHERE tenant = ?1 ",
+            $rest
+        )
+    };
+}
+
+/// Whose this account is, and at which position.
+pub(super) fn holder(
+    sql: &Sqlite,
+    tenant: TenantId,
+    connection: ConnectionId,
+    issuer: &str,
+    subject: &str,
+) -> StoreResult<Option<(UserId, u32)>> {
+    sql.first(
+        "SELECT user_id, position FROM identities
+         WHERE tenant = ?1 AND connection = ?2 AND issuer = ?3 AND subject = ?4",
+        params![tenant, connection, issuer, subject],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// Whether somebody has the identity of this key.
+pub(super) fn is_taken(sql: &Sqlite, tenant: TenantId, key: &IdentityKey) -> StoreResult<bool> {
+    Ok(holder(sql, tenant, key.connection, &key.issuer, &key.subject)?.is_some())
+}
+
+/// The identity of this key.
+pub(super) fn find(sql: &Sqlite, tenant: TenantId, key: &IdentityKey) -> StoreResult<Option<Identity>> {
+    Ok(find_with_password(sql, tenant, key)?.map(|(identity, _)| identity))
+}
+
+/// The identity of this key, and its password's PHC string.
+pub(super) fn find_with_password(
+    sql: &Sqlite,
+    tenant: TenantId,
+    key: &IdentityKey,
+) -> StoreResult<Option<(Identity, Option<String>)>> {
+    sql.first(
+        select_identities!("AND connection = ?2 AND issuer = ?3 AND subject = ?4"),
+        params![tenant, key.connection, key.issuer, key.subject],
+        |row| Ok((read(row)?, row.get("password")?)),
+    )
+}
+
+/// A user's identities, primary first, in the order in which they were attached.
+pub(super) fn of_user(sql: &Sqlite, tenant: TenantId, user: UserId) -> StoreResult<Vec<Identity>> {
+    sql.all(
+        select_identities!("AND user_id = ?2 ORDER BY position"),
+        params![tenant, user],
+        read,
+    )
+}
+
+/// One of a user's identities.
+pub(super) fn of(sql: &Sqlite, tenant: TenantId, user: UserId, id: IdentityId) -> StoreResult<Option<Identity>> {
+    sql.first(
+        select_identities!("AND user_id = ?2 AND id = ?3"),
+        params![tenant, user, id],
+        read,
+    )
+}
+
+/// The position after a user's last identity; `None` when there is no such user, for a
+/// user always has the identity that she was born with.
+pub(super) fn next_position(sql: &Sqlite, tenant: TenantId, user: UserId) -> StoreResult<Option<u32>> {
+    sql.first(
+        "SELECT position FROM identities WHERE tenant = ?1 AND user_id = ?2 ORDER BY position DESC LIMIT 1",
+        params![tenant, user],
+        |row| row.get::<_, u32>(0),
+    )?
+    .map(|last| {
+        last.checked_add(1)
+            .ok_or_else(|| corrupt("identities: no position is left"))
+    })
+    .transpose()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Identity> {
+    let Millis(proved_at) = row.get(7)?;
+    let Json(profile) = row.get(10)?;
+    Ok(Identity {
+        user: row.get(0)?,
+        position: row.get(1)?,
+        id: row.get(2)?,
+        key: IdentityKey {
+            connection: row.get(3)?,
+            issuer: row.get(4)?,
+            subject: row.get(5)?,
+        },
+        proof: row.get(6)?,
+        proved_at,
+        proved_by: row.get(8)?,
+        version: row.get(9)?,
+        profile,
+        has_tokens: row.get(11)?,
+        has_password: row.get(12)?,
+    })
+}
+
+/// Keeps a new identity with all that came with it; of a primary the profile is the
+/// user's and not kept here.
+pub(super) fn insert(
+    sql: &Sqlite,
+    tenant: TenantId,
+    user: UserId,
+    position: u32,
+    proved_at: Timestamp,
+    new: &NewIdentity,
+) -> StoreResult<Identity> {
+    let profile = match position {
+        0 => Profile::default(),
+        _ => new.external.profile().clone(),
+    };
+    let identity = Identity {
+        id: new.id,
+        user,
+        position,
+        key: new.external.key().clone(),
+        proof: new.external.proof(),
+        proved_at: to_millis(proved_at),
+        proved_by: new.proved_by,
+        version: 1,
+        profile,
+        has_tokens: new.tokens.is_some(),
+        has_password: new.login.password.is_some(),
+    };
+    put(sql, tenant, &identity, new.login.password.as_deref())?;
+    if let Some(sealed) = &new.tokens {
+        put_tokens(sql, tenant, identity.id, sealed)?;
+    }
+    logins::insert(sql, tenant, &identity.key, &new.login.names)?;
+    Ok(identity)
+}
+
+/// What the store keeps of a moment.
+fn to_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+/// Writes the row of an identity at its place.
+fn put(sql: &Sqlite, tenant: TenantId, identity: &Identity, password: Option<&str>) -> StoreResult<()> {
+    sql.run(
+        "INSERT INTO identities (tenant, user_id, position, id, connection, issuer, subject, proof, proved_at,
+            proved_by, version, profile, has_tokens, password)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        params![
+            tenant,
+            identity.user,
+            identity.position,
+            identity.id,
+            identity.key.connection,
+            identity.key.issuer,
+            identity.key.subject,
+            identity.proof,
+            Millis(identity.proved_at),
+            identity.proved_by,
+            identity.version,
+            Json(&identity.profile),
+            identity.has_tokens,
+            password,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes what changed of an identity that stays in its place: all but its password.
+pub(super) fn update(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<()> {
+    sql.run(
+        "UPDATE identities SET proof = ?4, proved_at = ?5, proved_by = ?6, version = ?7, profile = ?8, has_tokens = ?9
+         WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
+        params![
+            tenant,
+            identity.user,
+            identity.position,
+            identity.proof,
+            Millis(identity.proved_at),
+            identity.proved_by,
+            identity.version,
+            Json(&identity.profile),
+            identity.has_tokens,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Moves an identity to the end of a user's list, or to the beginning of a new user's.
+/// Its version moves, and with it go log-in names, password and the tokens given, which
+/// were sealed for that place.
+pub(super) fn hand_over(
+    sql: &Sqlite,
+    tenant: TenantId,
+    from: &Identity,
+    to: UserId,
+    position: u32,
+    profile: &Profile,
+    tokens: Option<&Sealed>,
+) -> StoreResult<()> {
+    sql.run(
+        "UPDATE identities SET user_id = ?4, position = ?5, version = version + 1, profile = ?6, has_tokens = ?7
+         WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
+        params![
+            tenant,
+            from.user,
+            from.position,
+            to,
+            position,
+            Json(profile),
+            tokens.is_some(),
+        ],
+    )?;
+    match tokens {
+        Some(sealed) => put_tokens(sql, tenant, from.id, sealed),
+        None => delete_tokens(sql, tenant, from),
+    }
+}
+
+/// Erases an identity with its tokens and log-in names.
+pub(super) fn delete(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<()> {
+    logins::delete(sql, tenant, &identity.key)?;
+    delete_tokens(sql, tenant, identity)?;
+    sql.run(
+        "DELETE FROM identities WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
+        params![tenant, identity.user, identity.position],
+    )?;
+    Ok(())
+}
+
+/// Sets or removes the password of a database identity.
+pub(super) fn set_password(
+    sql: &Sqlite,
+    tenant: TenantId,
+    identity: &Identity,
+    password: Option<&str>,
+) -> StoreResult<()> {
+    sql.run(
+        "UPDATE identities SET password = ?4 WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
+        params![tenant, identity.user, identity.position, password],
+    )?;
+    Ok(())
+}
+
+/// Replaces what is known of a secondary account. Its tokens stay as they were sealed, so
+/// its version stays too.
+pub(super) fn set_profile(sql: &Sqlite, tenant: TenantId, identity: &Identity, profile: &Profile) -> StoreResult<()> {
+    sql.run(
+        "UPDATE identities SET profile = ?4 WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
+        params![tenant, identity.user, identity.position, Json(profile)],
+    )?;
+    Ok(())
+}
+
+/// The sealed token set of an identity.
+pub(super) fn find_tokens(sql: &Sqlite, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<Sealed>> {
+    sql.first(
+        "SELECT sealed FROM token_sets WHERE tenant = ?1 AND identity = ?2",
+        params![tenant, identity],
+        |row| row.get(0),
+    )
+}
+
+/// Keeps a sealed token set in place of the one before.
+pub(super) fn put_tokens(sql: &Sqlite, tenant: TenantId, identity: IdentityId, sealed: &Sealed) -> StoreResult<()> {
+    sql.run(
+        "INSERT INTO token_sets (tenant, identity, sealed) VALUES (?1, ?2, ?3)
+         ON CONFLICT (tenant, identity) DO UPDATE SET sealed = ?3",
+        params![tenant, identity, sealed],
+    )?;
+    Ok(())
+}
+
+/// Erases the token set of an identity, if it has one.
+pub(super) fn delete_tokens(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<()> {
+    if identity.has_tokens {
+        sql.run(
+            "DELETE FROM token_sets WHERE tenant = ?1 AND identity = ?2",
+            params![tenant, identity.id],
+        )?;
+    }
+    Ok(())
+}
+
+/// Whether somebody can log in with it.
+pub(super) fn is_way_in(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<bool> {
+    if identity.has_password {
+        return Ok(true);
+    }
+    let provider = provider(sql, tenant, identity)?;
+    Ok(provider != DATABASE)
+}
+
+/// The provider of its connection.
+pub(super) fn provider(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<String> {
+    tenants::provider_of(sql, tenant, identity.key.connection)?
+        .ok_or_else(|| corrupt(format!("identities: {} hangs on no connection", identity.id)))
+}

@@ -1,0 +1,141 @@
+//! Keys, in the file of their own. All of them are wrapped.
+//!
+//! What would surprise: a key is inserted before the act that needs it has run, and kept
+//! even when that act is refused, as long as its owner exists: the next act finds it.
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, ToSql, params};
+
+use super::rows::{Millis, Sql as _};
+use super::writer::NewKeys;
+use crate::domain::{KeyOwner, WrappedKey};
+use crate::id::TenantId;
+use crate::store::{StoreResult, StoredSigningKey};
+
+/// A row of `keys.db` that comes with an act.
+#[derive(Debug, Clone)]
+pub(super) enum KeyRow {
+    /// A tenant's key.
+    Tenant(TenantId, WrappedKey),
+    /// A key below a tenant's.
+    Owned(TenantId, KeyOwner, WrappedKey),
+    /// A signing key of our own tokens.
+    Signing(StoredSigningKey),
+    /// What a root key is recognised by.
+    Check([u8; 32]),
+}
+
+impl ToSql for KeyOwner {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(match self {
+            Self::User(user) => user.as_bytes().as_slice(),
+            Self::Service => &[],
+        }))
+    }
+}
+
+/// Inserts all of the rows, or none when one of them is there already.
+pub(super) fn insert(keys: &Connection, rows: &[KeyRow]) -> StoreResult<NewKeys> {
+    for row in rows {
+        if exists(keys, row)? {
+            return Ok(NewKeys::Exist);
+        }
+    }
+    for row in rows {
+        match row {
+            KeyRow::Tenant(tenant, wrapped) => keys.run(
+                "INSERT INTO tenant_keys (tenant, wrapped) VALUES (?1, ?2)",
+                params![tenant, wrapped],
+            ),
+            KeyRow::Owned(tenant, owner, wrapped) => keys.run(
+                "INSERT INTO keys (tenant, owner, wrapped) VALUES (?1, ?2, ?3)",
+                params![tenant, owner, wrapped],
+            ),
+            KeyRow::Signing(key) => keys.run(
+                "INSERT INTO signing_keys (kid, wrapped, certificate, created_at) VALUES (?1, ?2, ?3, ?4)",
+                params![key.kid, key.wrapped, key.certificate, Millis(key.created_at)],
+            ),
+            KeyRow::Check(value) => keys.run("INSERT INTO key_check (id, value) VALUES (1, ?1)", [value]),
+        }?;
+    }
+    Ok(NewKeys::Kept)
+}
+
+fn exists(keys: &Connection, row: &KeyRow) -> StoreResult<bool> {
+    match row {
+        KeyRow::Tenant(tenant, _) => Ok(find_tenant(keys, *tenant)?.is_some()),
+        KeyRow::Owned(tenant, owner, _) => Ok(find(keys, *tenant, *owner)?.is_some()),
+        KeyRow::Signing(key) => keys.any("SELECT 1 FROM signing_keys WHERE kid = ?1", [&key.kid]),
+        KeyRow::Check(_) => Ok(find_check(keys)?.is_some()),
+    }
+}
+
+/// A tenant's key.
+pub(super) fn find_tenant(keys: &Connection, tenant: TenantId) -> StoreResult<Option<WrappedKey>> {
+    keys.first("SELECT wrapped FROM tenant_keys WHERE tenant = ?1", [tenant], |row| {
+        row.get(0)
+    })
+}
+
+/// A key below a tenant's.
+pub(super) fn find(keys: &Connection, tenant: TenantId, owner: KeyOwner) -> StoreResult<Option<WrappedKey>> {
+    keys.first(
+        "SELECT wrapped FROM keys WHERE tenant = ?1 AND owner = ?2",
+        params![tenant, owner],
+        |row| row.get(0),
+    )
+}
+
+/// What a root key is recognised by.
+pub(super) fn find_check(keys: &Connection) -> StoreResult<Option<[u8; 32]>> {
+    keys.first("SELECT value FROM key_check WHERE id = 1", [], |row| row.get(0))
+}
+
+/// The signing keys, newest first.
+pub(super) fn list_signing(keys: &Connection) -> StoreResult<Vec<StoredSigningKey>> {
+    keys.all(
+        "SELECT kid, wrapped, certificate, created_at FROM signing_keys ORDER BY created_at DESC, kid",
+        [],
+        |row| {
+            let Millis(created_at) = row.get("created_at")?;
+            Ok(StoredSigningKey {
+                kid: row.get("kid")?,
+                wrapped: row.get("wrapped")?,
+                certificate: row.get("certificate")?,
+                created_at,
+            })
+        },
+    )
+}
+
+/// Deletes a key below a tenant's, if it is there.
+pub(super) fn delete(keys: &Connection, tenant: TenantId, owner: KeyOwner) -> StoreResult<()> {
+    keys.run(
+        "DELETE FROM keys WHERE tenant = ?1 AND owner = ?2",
+        params![tenant, owner],
+    )?;
+    Ok(())
+}
+
+/// Deletes a key whose owner is not in the data.
+pub(super) fn delete_unless_owned(keys: &Connection, data: &Connection, row: &KeyRow) -> StoreResult<()> {
+    match row {
+        KeyRow::Owned(tenant, owner @ KeyOwner::User(user), _) => {
+            let owned = data.any(
+                "SELECT 1 FROM users WHERE tenant = ?1 AND id = ?2",
+                params![tenant, user],
+            )?;
+            if !owned {
+                delete(keys, *tenant, *owner)?;
+            }
+        }
+        KeyRow::Tenant(tenant, _) | KeyRow::Owned(tenant, KeyOwner::Service, _) => {
+            if !data.any("SELECT 1 FROM tenants WHERE id = ?1", [tenant])? {
+                delete(keys, *tenant, KeyOwner::Service)?;
+                keys.run("DELETE FROM tenant_keys WHERE tenant = ?1", [tenant])?;
+            }
+        }
+        KeyRow::Signing(_) | KeyRow::Check(_) => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The acts by which an identity is attached, or renewed where it is.
+//!
+//! What would surprise: renewing always replaces the token set, because what was sealed
+//! for the version before does not open at the new one; no tokens means that none are
+//! kept.
+
+use rusqlite::Connection as Sqlite;
+
+use super::users::{self, Sessions};
+use super::writer::{NewKeys, Stop, Tx, Verdict};
+use super::{identities, once, tenants};
+use crate::id::{TenantId, UserId};
+use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
+
+/// Attaches an identity.
+pub(super) fn link(tx: &mut Tx<'_>, tenant: TenantId, link: &Link, keys: NewKeys) -> Verdict<Linked> {
+    let at = link.event.at;
+    if let Some(once) = &link.once
+        && let Some(repeated) = once::find(tx.sql, tenant, once.key, at)?
+    {
+        return Err(Stop::refused(Linked::Repeated(repeated)));
+    }
+    if keys == NewKeys::Exist {
+        return Err(Stop::refused(Linked::KeyExists));
+    }
+    let key = link.identity.external.key();
+    let Some(provider) = tenants::provider_of(tx.sql, tenant, key.connection)? else {
+        return Err(Stop::refused(Linked::NoConnection));
+    };
+    let Some(position) = identities::next_position(tx.sql, tenant, link.user)? else {
+        return Err(Stop::refused(Linked::NoUser));
+    };
+    if let Some(identity) = identities::find(tx.sql, tenant, key)? {
+        return Err(Stop::refused(if identity.user == link.user {
+            Linked::AlreadyYours(identity)
+        } else {
+            Linked::Taken
+        }));
+    }
+    if link.one_per_provider && has_provider(tx.sql, tenant, link.user, &provider)? {
+        return Err(Stop::refused(Linked::ProviderTaken));
+    }
+    let identity = identities::insert(tx.sql, tenant, link.user, position, at, &link.identity)?;
+    users::touch(tx.sql, tenant, link.user, at, Sessions::Stay)?;
+    once::insert(tx.sql, tenant, link.once.as_ref())?;
+    tx.record(tenant, &link.event)?;
+    Ok(Linked::Attached(identity))
+}
+
+fn has_provider(sql: &Sqlite, tenant: TenantId, user: UserId, provider: &str) -> StoreResult<bool> {
+    for identity in identities::of_user(sql, tenant, user)? {
+        if identities::provider(sql, tenant, &identity)? == provider {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Renews an identity.
+pub(super) fn refresh(tx: &mut Tx<'_>, tenant: TenantId, refresh: &Refresh, keys: NewKeys) -> Verdict<Acted> {
+    let at = refresh.event.at;
+    if let Some(once) = &refresh.once
+        && let Some(repeated) = once::find(tx.sql, tenant, once.key, at)?
+    {
+        return Err(Stop::refused(Acted::Repeated(repeated)));
+    }
+    if users::version(tx.sql, tenant, refresh.user)?.is_none() {
+        return Err(Stop::refused(Acted::NoUser));
+    }
+    let mut identity = match identities::of(tx.sql, tenant, refresh.user, refresh.identity)? {
+        Some(identity) if identity.version == refresh.expected_version && keys == NewKeys::Kept => identity,
+        _ => return Err(Stop::refused(Acted::Changed)),
+    };
+    match &refresh.tokens {
+        Some(sealed) => identities::put_tokens(tx.sql, tenant, identity.id, sealed)?,
+        None => identities::delete_tokens(tx.sql, tenant, &identity)?,
+    }
+    identity.version += 1;
+    identity.proof = refresh.proof;
+    identity.proved_at = at;
+    identity.proved_by = refresh.proved_by;
+    identity.has_tokens = refresh.tokens.is_some();
+    if let Some(profile) = refresh.profile.as_ref().filter(|_| !identity.is_primary()) {
+        identity.profile = profile.clone();
+    }
+    identities::update(tx.sql, tenant, &identity)?;
+    users::touch(tx.sql, tenant, refresh.user, at, Sessions::Stay)?;
+    once::insert(tx.sql, tenant, refresh.once.as_ref())?;
+    tx.record(tenant, &refresh.event)?;
+    Ok(Acted::Done)
+}

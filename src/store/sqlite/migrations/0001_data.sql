@@ -1,0 +1,167 @@
+-- Everything but keys. Ids are 12 bytes, tenants and connections numbers, times milliseconds.
+-- Correctness rests on no foreign key, and JSON is opaque.
+
+CREATE TABLE meta (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tenants (
+    id                     INTEGER NOT NULL PRIMARY KEY CHECK (id > 0),
+    name                   TEXT    NOT NULL UNIQUE,
+    settings               TEXT    NOT NULL,
+    kii_app_key            BLOB    NOT NULL CHECK (length(kii_app_key) = 32),
+    kii_client_id          TEXT    NOT NULL,
+    kii_client_secret      BLOB    NOT NULL CHECK (length(kii_client_secret) = 32),
+    knodes_customer_id     TEXT    NOT NULL,
+    knodes_customer_secret BLOB    NOT NULL CHECK (length(knodes_customer_secret) = 32),
+    created_at             INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE clients (
+    tenant     INTEGER NOT NULL,
+    id         BLOB    NOT NULL CHECK (length(id) = 16),
+    name       TEXT    NOT NULL,
+    secret     BLOB    NOT NULL CHECK (length(secret) = 32),
+    grants     TEXT    NOT NULL,
+    scopes     TEXT    NOT NULL,
+    epoch      INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE connections (
+    tenant        INTEGER NOT NULL,
+    id            INTEGER NOT NULL CHECK (id > 0),
+    name          TEXT    NOT NULL,
+    provider      TEXT    NOT NULL,
+    issuer        TEXT    NOT NULL,
+    client_id     TEXT,
+    client_secret BLOB,
+    auth0         TEXT    NOT NULL,
+    created_at    INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX connections_by_name ON connections (tenant, name);
+CREATE INDEX connections_by_provider ON connections (tenant, provider);
+
+CREATE TABLE users (
+    tenant              INTEGER NOT NULL,
+    id                  BLOB    NOT NULL CHECK (length(id) = 12),
+    version             INTEGER NOT NULL CHECK (version > 0),
+    epoch               INTEGER NOT NULL CHECK (epoch > 0),
+    email               TEXT,
+    profile             TEXT    NOT NULL,
+    blocked             INTEGER CHECK (blocked IN (0, 1)),
+    user_metadata       TEXT,
+    app_metadata        TEXT,
+    created_at          INTEGER NOT NULL,
+    updated_at          INTEGER NOT NULL,
+    login_count         INTEGER NOT NULL,
+    last_login_at       INTEGER,
+    last_ip             TEXT,
+    last_password_reset INTEGER,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX users_by_email ON users (tenant, email);
+
+-- Clustered by user, so that one user's identities lie together. The unique index carries
+-- the user of each, because the primary key is part of it.
+CREATE TABLE identities (
+    tenant     INTEGER NOT NULL,
+    user_id    BLOB    NOT NULL CHECK (length(user_id) = 12),
+    position   INTEGER NOT NULL CHECK (position >= 0),
+    id         BLOB    NOT NULL CHECK (length(id) = 12),
+    connection INTEGER NOT NULL,
+    issuer     TEXT    NOT NULL,
+    subject    TEXT    NOT NULL CHECK (subject <> ''),
+    proof      TEXT    NOT NULL,
+    proved_at  INTEGER NOT NULL,
+    proved_by  BLOB    NOT NULL,
+    version    INTEGER NOT NULL CHECK (version > 0),
+    profile    TEXT    NOT NULL,
+    has_tokens INTEGER NOT NULL CHECK (has_tokens IN (0, 1)),
+    password   TEXT,
+    PRIMARY KEY (tenant, user_id, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX identities_by_key ON identities (tenant, connection, issuer, subject);
+
+-- Apart from the identities, so that a link does not rewrite pages full of sealed bytes.
+CREATE TABLE token_sets (
+    tenant   INTEGER NOT NULL,
+    identity BLOB    NOT NULL CHECK (length(identity) = 12),
+    sealed   BLOB    NOT NULL,
+    PRIMARY KEY (tenant, identity)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE login_names (
+    tenant     INTEGER NOT NULL,
+    connection INTEGER NOT NULL,
+    kind       TEXT    NOT NULL CHECK (kind IN ('email', 'username', 'phone_number')),
+    value      TEXT    NOT NULL,
+    subject    TEXT    NOT NULL,
+    PRIMARY KEY (tenant, connection, kind, value)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX login_names_by_subject ON login_names (tenant, connection, subject);
+
+-- Core ids of absorbed users. A survivor here is always a user, never an alias.
+CREATE TABLE aliases (
+    tenant   INTEGER NOT NULL,
+    id       BLOB    NOT NULL CHECK (length(id) = 12),
+    survivor BLOB    NOT NULL CHECK (length(survivor) = 12),
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX aliases_by_survivor ON aliases (tenant, survivor);
+
+CREATE TABLE spent_proofs (
+    tenant  INTEGER NOT NULL,
+    token   BLOB    NOT NULL CHECK (length(token) = 32),
+    pair    BLOB    NOT NULL CHECK (length(pair) = 32),
+    ends_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, token)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX spent_proofs_by_end ON spent_proofs (ends_at);
+
+CREATE TABLE once_keys (
+    tenant   INTEGER NOT NULL,
+    id       BLOB    NOT NULL CHECK (length(id) = 32),
+    request  BLOB    NOT NULL CHECK (length(request) = 32),
+    user_id  BLOB    NOT NULL CHECK (length(user_id) = 12),
+    identity BLOB    CHECK (length(identity) = 12),
+    ends_at  INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX once_keys_by_end ON once_keys (ends_at);
+
+-- The bucket is the second of the id. `other` is the user that an identity went to, or who
+-- was absorbed.
+CREATE TABLE events (
+    tenant     INTEGER NOT NULL,
+    bucket     INTEGER NOT NULL,
+    id         BLOB    NOT NULL CHECK (length(id) = 12),
+    kind       TEXT    NOT NULL,
+    user_id    BLOB    NOT NULL CHECK (length(user_id) = 12),
+    identity   BLOB    CHECK (length(identity) = 12),
+    connection INTEGER,
+    proof      TEXT,
+    other      BLOB    CHECK (length(other) = 12),
+    fields     TEXT,
+    actor      BLOB    NOT NULL,
+    at         INTEGER NOT NULL,
+    sealed     BLOB,
+    PRIMARY KEY (tenant, bucket, id)
+) STRICT, WITHOUT ROWID;
+
+-- Users whose key is still to be deleted, because keys live in another file.
+CREATE TABLE key_deletions (
+    tenant  INTEGER NOT NULL,
+    user_id BLOB    NOT NULL CHECK (length(user_id) = 12),
+    PRIMARY KEY (tenant, user_id)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,321 @@
+//! Tenants, their clients and their connections: few rows, written by operators.
+//!
+//! What would surprise: a client is found without naming its tenant, because its id begins
+//! with the tenant's.
+
+use rusqlite::{Connection as Sqlite, Row, params};
+
+use super::rows::{Json, Millis, Sql as _, corrupt};
+use super::writer::{Stop, Tx, Verdict};
+use crate::domain::tenant::OpaqueCredentials;
+use crate::domain::{Client, Connection, ConnectionRef, Grant, Scopes, Settings, Tenant};
+use crate::id::{ClientId, ConnectionId, TenantId};
+use crate::secret::Digest;
+use crate::store::{NewTenant, StoreResult};
+
+const TENANT: &str = "SELECT id, name, settings, kii_app_key, kii_client_id, kii_client_secret,
+    knodes_customer_id, knodes_customer_secret, created_at FROM tenants";
+
+/// Makes a tenant with all that it is born with.
+pub(super) fn create(tx: &mut Tx<'_>, new: &NewTenant) -> Verdict<bool> {
+    let NewTenant { tenant, .. } = new;
+    let taken = tx.sql.any(
+        "SELECT 1 FROM tenants WHERE name = ?1 OR id = ?2",
+        params![tenant.name, tenant.id],
+    )?;
+    if taken {
+        return Err(Stop::refused(false));
+    }
+    let credentials = &tenant.credentials;
+    tx.sql.run(
+        "INSERT INTO tenants (id, name, settings, kii_app_key, kii_client_id, kii_client_secret,
+            knodes_customer_id, knodes_customer_secret, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            tenant.id,
+            tenant.name,
+            Json(&tenant.settings),
+            credentials.kii_app_key,
+            credentials.kii_client_id,
+            credentials.kii_client_secret,
+            credentials.knodes_customer_id,
+            credentials.knodes_customer_secret,
+            Millis(tenant.created_at),
+        ],
+    )?;
+    for connection in &new.connections {
+        create_connection(tx, tenant.id, connection)?;
+    }
+    create_client(tx.sql, &new.client)?;
+    Ok(true)
+}
+
+/// The tenant of this id.
+pub(super) fn find(sql: &Sqlite, id: TenantId) -> StoreResult<Option<Tenant>> {
+    sql.first(&format!("{TENANT} WHERE id = ?1"), [id], read_tenant)
+}
+
+/// The tenant of this name.
+pub(super) fn find_named(sql: &Sqlite, name: &str) -> StoreResult<Option<Tenant>> {
+    sql.first(&format!("{TENANT} WHERE name = ?1"), [name], read_tenant)
+}
+
+/// Every tenant, by name.
+pub(super) fn list(sql: &Sqlite) -> StoreResult<Vec<Tenant>> {
+    sql.all(&format!("{TENANT} ORDER BY name"), [], read_tenant)
+}
+
+fn read_tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {
+    let Json(settings) = row.get("settings")?;
+    let Millis(created_at) = row.get("created_at")?;
+    Ok(Tenant {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        settings,
+        credentials: OpaqueCredentials {
+            kii_app_key: row.get("kii_app_key")?,
+            kii_client_id: row.get("kii_client_id")?,
+            kii_client_secret: row.get("kii_client_secret")?,
+            knodes_customer_id: row.get("knodes_customer_id")?,
+            knodes_customer_secret: row.get("knodes_customer_secret")?,
+        },
+        created_at,
+    })
+}
+
+/// Replaces settings.
+pub(super) fn update_settings(tx: &mut Tx<'_>, id: TenantId, settings: &Settings) -> Verdict<bool> {
+    let rows = tx.sql.run(
+        "UPDATE tenants SET settings = ?2 WHERE id = ?1",
+        params![id, Json(settings)],
+    )?;
+    Ok(rows > 0)
+}
+
+/// Replaces the credentials of the opaque dialects.
+pub(super) fn update_credentials(tx: &mut Tx<'_>, id: TenantId, credentials: &OpaqueCredentials) -> Verdict<bool> {
+    let rows = tx.sql.run(
+        "UPDATE tenants SET kii_app_key = ?2, kii_client_id = ?3, kii_client_secret = ?4,
+            knodes_customer_id = ?5, knodes_customer_secret = ?6 WHERE id = ?1",
+        params![
+            id,
+            credentials.kii_app_key,
+            credentials.kii_client_id,
+            credentials.kii_client_secret,
+            credentials.knodes_customer_id,
+            credentials.knodes_customer_secret,
+        ],
+    )?;
+    Ok(rows > 0)
+}
+
+const CLIENT: &str = "SELECT id, name, secret, grants, scopes, epoch, created_at FROM clients";
+
+/// Keeps a client.
+pub(super) fn create_client(sql: &Sqlite, client: &Client) -> StoreResult<()> {
+    let grants: Vec<&str> = client.grants.iter().map(|grant| grant.name()).collect();
+    sql.run(
+        "INSERT INTO clients (tenant, id, name, secret, grants, scopes, epoch, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            client.id.tenant(),
+            client.id,
+            client.name,
+            client.secret,
+            grants.join(" "),
+            client.scopes.to_string(),
+            client.epoch,
+            Millis(client.created_at),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The client of this id.
+pub(super) fn find_client(sql: &Sqlite, id: ClientId) -> StoreResult<Option<Client>> {
+    sql.first(
+        &format!("{CLIENT} WHERE tenant = ?1 AND id = ?2"),
+        params![id.tenant(), id],
+        read_client,
+    )?
+    .transpose()
+}
+
+/// Every client of the tenant, oldest first.
+pub(super) fn list_clients(sql: &Sqlite, tenant: TenantId) -> StoreResult<Vec<Client>> {
+    sql.all(
+        &format!("{CLIENT} WHERE tenant = ?1 ORDER BY created_at, id"),
+        [tenant],
+        read_client,
+    )?
+    .into_iter()
+    .collect()
+}
+
+fn read_client(row: &Row<'_>) -> rusqlite::Result<StoreResult<Client>> {
+    let grants: String = row.get("grants")?;
+    let grants: Result<Vec<Grant>, String> = grants.split_whitespace().map(str::parse).collect();
+    let scopes: String = row.get("scopes")?;
+    let Millis(created_at) = row.get("created_at")?;
+    let id = row.get("id")?;
+    let grants = match grants {
+        Ok(grants) => grants,
+        Err(why) => return Ok(Err(corrupt(format!("clients.grants of {id}: {why}")))),
+    };
+    Ok(Ok(Client {
+        id,
+        name: row.get("name")?,
+        secret: row.get("secret")?,
+        grants,
+        scopes: Scopes::parse(&scopes),
+        epoch: row.get("epoch")?,
+        created_at,
+    }))
+}
+
+/// Gives the client a new secret.
+pub(super) fn rotate_client(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Verdict<bool> {
+    let rows = tx.sql.run(
+        "UPDATE clients SET secret = ?3, epoch = epoch + 1 WHERE tenant = ?1 AND id = ?2",
+        params![id.tenant(), id, secret],
+    )?;
+    Ok(rows > 0)
+}
+
+/// Removes a client.
+pub(super) fn delete_client(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
+    let rows = tx.sql.run(
+        "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
+        params![id.tenant(), id],
+    )?;
+    Ok(rows > 0)
+}
+
+const CONNECTION: &str = "SELECT id, name, provider, issuer, client_id, client_secret, auth0, created_at
+    FROM connections";
+
+/// Keeps a connection.
+pub(super) fn create_connection(tx: &mut Tx<'_>, tenant: TenantId, connection: &Connection) -> Verdict<bool> {
+    let taken = tx.sql.any(
+        "SELECT 1 FROM connections WHERE tenant = ?1 AND (name = ?2 OR id = ?3)",
+        params![tenant, connection.name, connection.id],
+    )?;
+    if taken {
+        return Err(Stop::refused(false));
+    }
+    tx.sql.run(
+        "INSERT INTO connections (tenant, id, name, provider, issuer, client_id, client_secret, auth0, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            tenant,
+            connection.id,
+            connection.name,
+            connection.provider,
+            connection.issuer,
+            connection.client_id,
+            connection.client_secret,
+            Json(&connection.auth0),
+            Millis(connection.created_at),
+        ],
+    )?;
+    Ok(true)
+}
+
+/// The connection that is meant.
+pub(super) fn find_connection(
+    sql: &Sqlite,
+    tenant: TenantId,
+    which: &ConnectionRef,
+) -> StoreResult<Option<Connection>> {
+    match which {
+        ConnectionRef::Id(id) => sql.first(
+            &format!("{CONNECTION} WHERE tenant = ?1 AND id = ?2"),
+            params![tenant, id],
+            read_connection,
+        ),
+        ConnectionRef::Name(name) => sql.first(
+            &format!("{CONNECTION} WHERE tenant = ?1 AND name = ?2"),
+            params![tenant, name],
+            read_connection,
+        ),
+    }
+}
+
+/// Every connection of the tenant, oldest first.
+pub(super) fn list_connections(sql: &Sqlite, tenant: TenantId) -> StoreResult<Vec<Connection>> {
+    sql.all(
+        &format!("{CONNECTION} WHERE tenant = ?1 ORDER BY created_at, id"),
+        [tenant],
+        read_connection,
+    )
+}
+
+fn read_connection(row: &Row<'_>) -> rusqlite::Result<Connection> {
+    let Json(auth0) = row.get("auth0")?;
+    let Millis(created_at) = row.get("created_at")?;
+    Ok(Connection {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        provider: row.get("provider")?,
+        issuer: row.get("issuer")?,
+        client_id: row.get("client_id")?,
+        client_secret: row.get("client_secret")?,
+        auth0,
+        created_at,
+    })
+}
+
+/// Removes a connection unless identities hang on it.
+pub(super) fn delete_connection(tx: &mut Tx<'_>, tenant: TenantId, id: ConnectionId) -> Verdict<bool> {
+    let used = tx.sql.any(
+        "SELECT 1 FROM identities WHERE tenant = ?1 AND connection = ?2 LIMIT 1",
+        params![tenant, id],
+    )?;
+    if used {
+        return Err(Stop::refused(false));
+    }
+    tx.sql.run(
+        "DELETE FROM connections WHERE tenant = ?1 AND id = ?2",
+        params![tenant, id],
+    )?;
+    Ok(true)
+}
+
+/// The provider of a connection; `None` when there is no such connection.
+pub(super) fn provider_of(sql: &Sqlite, tenant: TenantId, connection: ConnectionId) -> StoreResult<Option<String>> {
+    sql.first(
+        "SELECT provider FROM connections WHERE tenant = ?1 AND id = ?2",
+        params![tenant, connection],
+        |row| row.get(0),
+    )
+}
+
+/// The connections of a provider, with the issuer of each.
+pub(super) fn of_provider(sql: &Sqlite, tenant: TenantId, provider: &str) -> StoreResult<Vec<(ConnectionId, String)>> {
+    sql.all(
+        "SELECT id, issuer FROM connections WHERE tenant = ?1 AND provider = ?2 ORDER BY id",
+        params![tenant, provider],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// The id and the issuer of the connection that is meant: all that a look-up needs.
+pub(super) fn key_part(
+    sql: &Sqlite,
+    tenant: TenantId,
+    which: &ConnectionRef,
+) -> StoreResult<Option<(ConnectionId, String)>> {
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    match which {
+        ConnectionRef::Id(id) => sql.first(
+            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND id = ?2",
+            params![tenant, id],
+            read,
+        ),
+        ConnectionRef::Name(name) => sql.first(
+            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND name = ?2",
+            params![tenant, name],
+            read,
+        ),
+    }
+}

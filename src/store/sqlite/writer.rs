@@ -1,0 +1,377 @@
+//! The one thread that writes: it takes what is queued, runs each act under a savepoint of
+//! its own, commits once for all of them, and only then answers them.
+//!
+//! A batch goes through both files in an order that needs no common commit:
+//!
+//! 1. `keys.db`: the new keys of the batch. An act whose key exists already does not run
+//!    on that key; it is told so.
+//! 2. `data.db`: the acts, and with those that erase a user a note that her key is to go.
+//! 3. `keys.db`: keys of erased users, and keys that were made for an act that was then
+//!    refused. What a crash leaves undone here, the notes finish at the next start.
+//!
+//! What would surprise: when the disk fails under one act, the whole batch is undone and
+//! every act of it is told so, because SQLite itself rolls back more than the savepoint.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use tokio::sync::{mpsc, oneshot};
+
+use super::checkpoint::Log;
+use super::events::{self, EventIds};
+use super::keys::{self, KeyRow};
+use super::rows::{Sql as _, corrupt};
+use crate::clock::{Clock, Random};
+use crate::domain::{KeyOwner, NewEvent};
+use crate::id::{TenantId, UserId};
+use crate::store::{StoreError, StoreResult};
+
+/// How many acts wait before whoever comes next has to.
+const QUEUE: usize = 1024;
+
+/// How many acts share a commit at most.
+const BATCH: usize = 256;
+
+/// What an act works with: the open transaction, and what must go with it.
+pub(super) struct Tx<'a> {
+    pub sql: &'a Connection,
+    clock: &'a dyn Clock,
+    random: &'a dyn Random,
+    ids: &'a mut EventIds,
+    doomed: &'a mut Vec<(TenantId, UserId)>,
+}
+
+impl Tx<'_> {
+    /// Writes down what happened.
+    pub fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
+        let id = self.ids.next(self.clock, self.random);
+        events::insert(self.sql, tenant, id, event)
+    }
+
+    /// The writer's own time, for what comes with none.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Has the key of a user deleted once this is committed.
+    pub fn doom_key(&mut self, tenant: TenantId, user: UserId) -> StoreResult<()> {
+        self.sql.run(
+            "INSERT INTO key_deletions (tenant, user_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![tenant, user],
+        )?;
+        self.doomed.push((tenant, user));
+        Ok(())
+    }
+}
+
+/// Whether the keys that came with an act are in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NewKeys {
+    /// They are, or there were none.
+    Kept,
+    /// Another act was first, so none of them was kept.
+    Exist,
+}
+
+/// Why an act stops. Nothing of it stays.
+pub(super) enum Stop<T> {
+    /// As it may: this is its outcome.
+    Refused(Box<T>),
+    /// As it should not.
+    Failed(StoreError),
+}
+
+impl<T> Stop<T> {
+    /// With this outcome, as it may.
+    pub fn refused(outcome: T) -> Self {
+        Self::Refused(Box::new(outcome))
+    }
+}
+
+impl<T> From<StoreError> for Stop<T> {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// How an act ends.
+pub(super) type Verdict<T> = Result<T, Stop<T>>;
+
+/// An act in the queue, whatever its outcome is.
+trait Act: Send {
+    fn keys(&self) -> &[KeyRow];
+    /// Whether it was done rather than refused.
+    fn run(&mut self, tx: &mut Tx<'_>, keys: NewKeys) -> StoreResult<bool>;
+    /// Answers, once it is known that the outcome stays or why it does not.
+    fn answer(self: Box<Self>, error: Option<StoreError>);
+}
+
+struct Waiting<T, F> {
+    keys: Vec<KeyRow>,
+    act: Option<F>,
+    outcome: Option<T>,
+    reply: oneshot::Sender<StoreResult<T>>,
+}
+
+impl<T, F> Act for Waiting<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Tx<'_>, NewKeys) -> Verdict<T> + Send,
+{
+    fn keys(&self) -> &[KeyRow] {
+        &self.keys
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>, keys: NewKeys) -> StoreResult<bool> {
+        let Some(act) = self.act.take() else {
+            return Err(corrupt("an act was run twice"));
+        };
+        let (outcome, done) = match act(tx, keys) {
+            Ok(outcome) => (outcome, true),
+            Err(Stop::Refused(outcome)) => (*outcome, false),
+            Err(Stop::Failed(error)) => return Err(error),
+        };
+        self.outcome = Some(outcome);
+        Ok(done)
+    }
+
+    fn answer(self: Box<Self>, error: Option<StoreError>) {
+        let answer = match (error, self.outcome) {
+            (Some(error), _) => Err(error),
+            (None, Some(outcome)) => Ok(outcome),
+            (None, None) => Err(corrupt("an act has no outcome")),
+        };
+        // Whoever asked may have gone away; the act stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The way to the writing thread.
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Act>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread, after it has been finished what a crash may have left.
+    pub fn start(
+        data: Connection,
+        keys: Connection,
+        log: Log,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> StoreResult<Self> {
+        let ids = EventIds::after_all(&data)?;
+        let doomed = data.all("SELECT tenant, user_id FROM key_deletions", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        let mut thread = Thread {
+            data,
+            keys,
+            log,
+            clock,
+            random,
+            ids,
+            doomed,
+            erased: Vec::new(),
+        };
+        thread.erase_keys()?;
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || thread.serve(waiting))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// Queues an act and waits until it is kept, refused, or has failed.
+    pub async fn act<T, F>(&self, keys: Vec<KeyRow>, act: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>, NewKeys) -> Verdict<T> + Send + 'static,
+    {
+        let stopped = || StoreError::Unavailable("the store is closed".into());
+        let (reply, answer) = oneshot::channel();
+        let act = Box::new(Waiting {
+            keys,
+            act: Some(act),
+            outcome: None,
+            reply,
+        });
+        let queue = self.queue.as_ref().ok_or_else(stopped)?;
+        queue.send(act).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    /// What is queued is still done.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Thread {
+    data: Connection,
+    keys: Connection,
+    log: Log,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    ids: EventIds,
+    /// Users whose key is to be deleted; their notes are committed.
+    doomed: Vec<(TenantId, UserId)>,
+    /// Users whose key is deleted, but whose note is not.
+    erased: Vec<(TenantId, UserId)>,
+}
+
+/// One batch on its way, with what is known of each act.
+struct Batch {
+    acts: Vec<(Box<dyn Act>, NewKeys)>,
+    errors: Vec<Option<StoreError>>,
+    /// Keys that were made for acts that then were not done.
+    unused: Vec<KeyRow>,
+}
+
+impl Thread {
+    fn serve(&mut self, mut waiting: mpsc::Receiver<Box<dyn Act>>) {
+        let mut acts = Vec::with_capacity(BATCH);
+        while waiting.blocking_recv_many(&mut acts, BATCH) > 0 {
+            self.serve_batch(std::mem::take(&mut acts));
+            self.log.after_commit(&self.data);
+        }
+        self.log.close(&self.data);
+    }
+
+    fn serve_batch(&mut self, acts: Vec<Box<dyn Act>>) {
+        let mut batch = Batch {
+            errors: acts.iter().map(|_| None).collect(),
+            acts: acts.into_iter().map(|act| (act, NewKeys::Kept)).collect(),
+            unused: Vec::new(),
+        };
+        if let Err(error) = self.commit_keys(&mut batch).and_then(|()| self.commit_data(&mut batch)) {
+            roll_back(&self.keys);
+            roll_back(&self.data);
+            tracing::error!(%error, acts = batch.acts.len(), "nothing of a batch was kept");
+            batch.unused = batch
+                .acts
+                .iter()
+                .filter(|(_, kept)| *kept == NewKeys::Kept)
+                .flat_map(|(act, _)| act.keys().to_vec())
+                .collect();
+            batch
+                .errors
+                .fill_with(|| Some(StoreError::Unavailable(error.to_string())));
+        }
+        if let Err(error) = self.erase_keys().and_then(|()| self.drop_unused(&batch.unused)) {
+            roll_back(&self.keys);
+            tracing::warn!(%error, "a key that should be deleted is still there; it is tried again");
+        }
+        for ((act, _), error) in batch.acts.into_iter().zip(batch.errors) {
+            act.answer(error);
+        }
+    }
+
+    /// Step 1.
+    fn commit_keys(&mut self, batch: &mut Batch) -> StoreResult<()> {
+        self.erase_keys()?;
+        if batch.acts.iter().all(|(act, _)| act.keys().is_empty()) {
+            return Ok(());
+        }
+        self.keys.run("BEGIN IMMEDIATE", [])?;
+        for (act, kept) in &mut batch.acts {
+            *kept = keys::insert(&self.keys, act.keys())?;
+        }
+        self.keys.run("COMMIT", [])?;
+        Ok(())
+    }
+
+    /// Step 2.
+    fn commit_data(&mut self, batch: &mut Batch) -> StoreResult<()> {
+        let mut doomed = Vec::new();
+        let data = &self.data;
+        data.run("BEGIN IMMEDIATE", [])?;
+        for (tenant, user) in &self.erased {
+            data.run(
+                "DELETE FROM key_deletions WHERE tenant = ?1 AND user_id = ?2",
+                params![tenant, user],
+            )?;
+        }
+        for ((act, kept), error) in batch.acts.iter_mut().zip(&mut batch.errors) {
+            let doomed_before = doomed.len();
+            data.run("SAVEPOINT act", [])?;
+            let mut tx = Tx {
+                sql: data,
+                clock: self.clock.as_ref(),
+                random: self.random.as_ref(),
+                ids: &mut self.ids,
+                doomed: &mut doomed,
+            };
+            let done = match act.run(&mut tx, *kept) {
+                Ok(done) => done,
+                Err(fault @ StoreError::Unavailable(_)) => return Err(fault),
+                Err(fault) if data.is_autocommit() => return Err(fault),
+                Err(fault) => {
+                    tracing::error!(error = %fault, "an act failed");
+                    *error = Some(fault);
+                    false
+                }
+            };
+            if !done {
+                data.run("ROLLBACK TO act", [])?;
+                doomed.truncate(doomed_before);
+                if *kept == NewKeys::Kept {
+                    batch.unused.extend_from_slice(act.keys());
+                }
+            }
+            data.run("RELEASE act", [])?;
+        }
+        data.run("COMMIT", [])?;
+        self.erased.clear();
+        self.doomed.append(&mut doomed);
+        Ok(())
+    }
+
+    /// Step 3: keys of users who are gone.
+    fn erase_keys(&mut self) -> StoreResult<()> {
+        if self.doomed.is_empty() {
+            return Ok(());
+        }
+        self.keys.run("BEGIN IMMEDIATE", [])?;
+        for (tenant, user) in &self.doomed {
+            keys::delete(&self.keys, *tenant, KeyOwner::User(*user))?;
+        }
+        self.keys.run("COMMIT", [])?;
+        self.erased.append(&mut self.doomed);
+        Ok(())
+    }
+
+    /// Step 3: keys of users and tenants who never came to be.
+    fn drop_unused(&self, unused: &[KeyRow]) -> StoreResult<()> {
+        if unused.is_empty() {
+            return Ok(());
+        }
+        self.keys.run("BEGIN IMMEDIATE", [])?;
+        for row in unused {
+            keys::delete_unless_owned(&self.keys, &self.data, row)?;
+        }
+        self.keys.run("COMMIT", [])?;
+        Ok(())
+    }
+}
+
+/// Ends a transaction that may have ended by itself.
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(error) = connection.run("ROLLBACK", [])
+    {
+        tracing::error!(%error, "a transaction cannot be rolled back");
+    }
+}
