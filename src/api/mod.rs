@@ -7,15 +7,15 @@ use axum::Router;
 use crate::app::App;
 use crate::web::front::Dialect;
 
-pub mod auth0;
+// pub mod auth0;
 pub mod link;
 
 /// Every route of every dialect.
 pub fn router(app: &Arc<App>) -> Router {
-    Router::new().merge(link::router()).merge(auth0::router()).with_state(app.clone())
+    Router::new().merge(link::router()).with_state(app.clone())
 }
 
 /// How each dialect spells what the front refuses.
 pub fn dialects() -> Vec<Dialect> {
-    [link::dialects(), auth0::dialects()].concat()
+    link::dialects()
 }

@@ -262,7 +262,8 @@ pub struct UserUpdate {
     pub user: User,
     /// The version that was read.
     pub expected_version: i64,
-    /// New log-in names or password of one database identity; `None` keeps them.
+    /// New log-in names of one database identity, and a new password unless that is `None`;
+    /// `None` keeps both.
     pub login: Option<(IdentityId, Login)>,
     /// A new profile of one secondary identity; `None` keeps it.
     pub identity_profile: Option<(IdentityId, Profile)>,

@@ -33,7 +33,9 @@ pub fn report(error: &crate::error::Error) {
     use crate::error::Error;
     match error {
         Error::Internal(source) => tracing::error!(%source, "a request failed by a fault of ours"),
-        Error::CryptoIntegrity => tracing::error!("a sealed record did not open in its place: keep the data and run doctor"),
+        Error::CryptoIntegrity => {
+            tracing::error!("a sealed record did not open in its place: keep the data and run doctor")
+        }
         Error::StoreUnavailable(why) => tracing::error!(%why, "the store is unavailable"),
         _ => {}
     }

@@ -33,7 +33,10 @@ impl From<Refusal> for Problem {
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
-        Self::Request(Refusal::Invalid { place: crate::web::Place::Body, fault })
+        Self::Request(Refusal::Invalid {
+            place: crate::web::Place::Body,
+            fault,
+        })
     }
 }
 

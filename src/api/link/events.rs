@@ -40,5 +40,8 @@ pub async fn list(
         Some(last) => Some(app.seal_cursor(caller.tenant, LIST, last.event.id.as_bytes()).await?),
         None => None,
     };
-    Ok(Json(wire::EventPage { events: events.into_iter().map(wire::EventBody::from).collect(), next }))
+    Ok(Json(wire::EventPage {
+        events: events.into_iter().map(wire::EventBody::from).collect(),
+        next,
+    }))
 }

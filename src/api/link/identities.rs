@@ -77,7 +77,11 @@ pub async fn link(
     if dry_run {
         return Ok(Json(wire::DryRun { dry_run, outcome }).into_response());
     }
-    Ok((status, Json(wire::IdentityBody::of(&app, caller.tenant, identity).await?)).into_response())
+    Ok((
+        status,
+        Json(wire::IdentityBody::of(&app, caller.tenant, identity).await?),
+    )
+        .into_response())
 }
 
 /// `DELETE /link/v1/users/{id}/identities/{identity}`: erases an identity; it is free then.
@@ -155,7 +159,9 @@ pub async fn resolve(
     query: Query,
 ) -> Result<Json<wire::User>, Problem> {
     query.finish()?;
-    let found = app.resolve(&caller, &ConnectionRef::parse(&connection), &subject).await?;
+    let found = app
+        .resolve(&caller, &ConnectionRef::parse(&connection), &subject)
+        .await?;
     Ok(Json(wire::User::of(&app, caller.tenant, found).await?))
 }
 
@@ -198,7 +204,11 @@ pub async fn resolve_many(
             Err(Error::NotFound(Noun::Identity)) => None,
             Err(error) => return Err(error.into()),
         };
-        results.push(wire::ResolvedOne { connection, subject, user });
+        results.push(wire::ResolvedOne {
+            connection,
+            subject,
+            user,
+        });
     }
     Ok(Json(wire::Resolved { results }))
 }

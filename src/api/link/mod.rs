@@ -35,7 +35,10 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/link/v1/users", post(users::create).get(users::list))
         .route("/link/v1/users/{id}", get(users::find))
-        .route("/link/v1/users/{id}/identities", get(identities::list).post(identities::link))
+        .route(
+            "/link/v1/users/{id}/identities",
+            get(identities::list).post(identities::link),
+        )
         .route("/link/v1/users/{id}/identities/{identity}", delete(identities::unlink))
         .route("/link/v1/identities/{connection}/{subject}", get(identities::resolve))
         .route("/link/v1/identities:resolve", post(identities::resolve_many))
@@ -45,5 +48,9 @@ pub fn router() -> Router<Arc<App>> {
 
 /// How the front spells its refusals under these paths.
 pub fn dialects() -> Vec<Dialect> {
-    vec![Dialect { name: "link", prefix: "/link/v1", spell: problem }]
+    vec![Dialect {
+        name: "link",
+        prefix: "/link/v1",
+        spell: problem,
+    }]
 }

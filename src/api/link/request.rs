@@ -85,6 +85,9 @@ impl PageRequest {
             None => None,
             Some(cursor) => Some(app.open_cursor(caller.tenant, list, &cursor).await?),
         };
-        Ok(Self { after, limit: u32::try_from(limit).unwrap_or(50) })
+        Ok(Self {
+            after,
+            limit: u32::try_from(limit).unwrap_or(50),
+        })
     }
 }

@@ -51,7 +51,15 @@ pub async fn create(
     let mut fields = Fields::new(body);
     let name = fields.opt_text("name")?;
     if let Some(len) = name.as_ref().map(String::len).filter(|len| *len > NAME_LIMIT_BYTES) {
-        return Err(fields.fault("name", Reason::TooLong { len, max: NAME_LIMIT_BYTES }).into());
+        return Err(fields
+            .fault(
+                "name",
+                Reason::TooLong {
+                    len,
+                    max: NAME_LIMIT_BYTES,
+                },
+            )
+            .into());
     }
     let address = fields.opt_text("email")?;
     if address.as_deref().is_some_and(|address| !email::is_address(address)) {
@@ -59,7 +67,9 @@ pub async fn create(
     }
     let password = fields.opt_text("password")?.map(SecretString::from);
     if password.is_some() && address.is_none() {
-        return Err(fields.fault("password", Reason::Other("takes an email to log in with")).into());
+        return Err(fields
+            .fault("password", Reason::Other("takes an email to log in with"))
+            .into());
     }
     let also = match fields.opt_fields("identity")? {
         None => None,
@@ -69,10 +79,23 @@ pub async fn create(
         },
     };
     fields.finish()?;
-    let profile = Profile { name, email: address, ..Profile::default() };
-    let request = UserRequest { profile, password, also, once, ..UserRequest::default() };
+    let profile = Profile {
+        name,
+        email: address,
+        ..Profile::default()
+    };
+    let request = UserRequest {
+        profile,
+        password,
+        also,
+        once,
+        ..UserRequest::default()
+    };
     let (made, _) = app.create_user(&caller, request).await?;
-    Ok((StatusCode::CREATED, Json(wire::User::of(&app, caller.tenant, made).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(wire::User::of(&app, caller.tenant, made).await?),
+    ))
 }
 
 /// `GET /link/v1/users/{id}`: one user.
@@ -117,7 +140,10 @@ pub async fn list(
     query: Query,
 ) -> Result<Json<wire::UserPage>, Problem> {
     let PageRequest { after, limit } = PageRequest::read(&app, &caller, LIST, query).await?;
-    let page = Page::After { id: after.map(UserId::from_bytes), limit };
+    let page = Page::After {
+        id: after.map(UserId::from_bytes),
+        limit,
+    };
     let found = app.list_users(&caller, page).await?;
     let next = match found.last() {
         Some(last) => Some(app.seal_cursor(caller.tenant, LIST, last.user.id.as_bytes()).await?),

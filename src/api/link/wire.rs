@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::app::events::ReadEvent;
-use crate::app::link::Asserted;
 use crate::app::labels::Label;
+use crate::app::link::Asserted;
 use crate::domain::{ConnectionRef, EventKind, Identity, Object, Profile, TokenSet};
 use crate::error::Result;
 use crate::id::TenantId;
@@ -176,9 +176,21 @@ impl From<ReadEvent> for EventBody {
         let mut details = Object::new();
         let mut put = |name: &str, value: String| details.insert(name.to_owned(), value.into());
         match &event.what.kind {
-            EventKind::UserCreated { identity, connection, proof }
-            | EventKind::IdentityLinked { identity, connection, proof }
-            | EventKind::IdentityRefreshed { identity, connection, proof } => {
+            EventKind::UserCreated {
+                identity,
+                connection,
+                proof,
+            }
+            | EventKind::IdentityLinked {
+                identity,
+                connection,
+                proof,
+            }
+            | EventKind::IdentityRefreshed {
+                identity,
+                connection,
+                proof,
+            } => {
                 put("identity", identity.to_string());
                 put("connection", connection.to_string());
                 put("proof", proof.name().to_owned());
@@ -191,7 +203,11 @@ impl From<ReadEvent> for EventBody {
                 put("identity", identity.to_string());
                 put("connection", connection.to_string());
             }
-            EventKind::IdentitySplit { identity, connection, to } => {
+            EventKind::IdentitySplit {
+                identity,
+                connection,
+                to,
+            } => {
                 put("identity", identity.to_string());
                 put("connection", connection.to_string());
                 put("to_user_id", to.to_string());
@@ -342,7 +358,15 @@ pub fn account(mut fields: Fields, now: Timestamp) -> std::result::Result<(Asser
         None => TokenSet::default(),
     };
     fields.finish()?;
-    Ok((Asserted { connection: ConnectionRef::parse(&connection), subject, claims, tokens }, verify))
+    Ok((
+        Asserted {
+            connection: ConnectionRef::parse(&connection),
+            subject,
+            claims,
+            tokens,
+        },
+        verify,
+    ))
 }
 
 fn tokens(mut fields: Fields, now: Timestamp) -> std::result::Result<TokenSet, Fault> {

@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::rows::Sql as _;
 use super::users::{self, Sessions};
+use super::rows::corrupt;
 use super::writer::{NewKeys, Stop, Tx, Verdict};
 use super::{identities, once};
 use crate::domain::Identity;
@@ -28,6 +29,12 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
     let (Some(next), true) = (next, keys == NewKeys::Kept && is_sealed_again(&moving, absorb)) else {
         return Err(Stop::refused(Acted::Changed));
     };
+    let Some(born) = moving.first() else {
+        return Err(Stop::Failed(corrupt(format!(
+            "identities: {} has none",
+            absorb.absorbed
+        ))));
+    };
     for (identity, position) in moving.iter().zip(next..) {
         let profile = if identity.is_primary() {
             &absorb.profile
@@ -43,10 +50,16 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
         params![tenant, absorb.absorbed, absorb.survivor],
     )?;
     tx.sql.run(
-        "INSERT INTO aliases (tenant, id, survivor) VALUES (?1, ?2, ?3)",
-        params![tenant, absorb.absorbed, absorb.survivor],
+        "INSERT INTO aliases (tenant, id, survivor, identity) VALUES (?1, ?2, ?3, ?4)",
+        params![tenant, absorb.absorbed, absorb.survivor, born.id],
     )?;
-    users::touch(tx.sql, tenant, absorb.survivor, absorb.event.at, Sessions::Go)?;
+    users::touch(
+        tx.sql,
+        tenant,
+        absorb.survivor,
+        absorb.event.at,
+        Sessions::GoBut(absorb.keep),
+    )?;
     tx.doom_key(tenant, absorb.absorbed)?;
     if let Some(spend) = &absorb.spend {
         once::spend(tx.sql, tenant, spend)?;

@@ -249,12 +249,7 @@ pub(super) fn delete(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> Sto
 }
 
 /// Sets or removes the password of a database identity.
-pub(super) fn set_password(
-    sql: &Sqlite,
-    tenant: TenantId,
-    identity: &Identity,
-    password: Option<&str>,
-) -> StoreResult<()> {
+pub(super) fn set_password(sql: &Sqlite, tenant: TenantId, identity: &Identity, password: &str) -> StoreResult<()> {
     sql.run(
         "UPDATE identities SET password = ?4 WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
         params![tenant, identity.user, identity.position, password],

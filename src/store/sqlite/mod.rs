@@ -47,8 +47,8 @@ use crate::domain::{
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{
-    Absorb, Acted, AfterUnlink, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated,
-    Store, StoreResult, StoredSigningKey, Unlink, UserUpdate, UserWithIdentities,
+    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Store,
+    StoreResult, StoredSigningKey, Unlink, UserUpdate, UserWithIdentities,
 };
 
 /// The store in a data directory.
@@ -268,6 +268,10 @@ impl Store for SqliteStore {
         self.data.read(|sql| identities::find(sql, tenant, key))
     }
 
+    async fn find_former_user(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<UserId>> {
+        self.data.read(|sql| users::find_former(sql, tenant, identity))
+    }
+
     async fn find_tokens(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<Sealed>> {
         self.data.read(|sql| identities::find_tokens(sql, tenant, identity))
     }
@@ -327,14 +331,9 @@ impl Store for SqliteStore {
     }
 
     async fn unlink(&self, tenant: TenantId, mut unlink: Unlink) -> StoreResult<Acted> {
-        let new_key = match &mut unlink.then {
-            AfterUnlink::Split { new_key, .. } => new_key.take(),
-            AfterUnlink::Free => None,
-        };
+        let keys = key_rows(tenant, unlink.new_key.take());
         self.writer
-            .act(key_rows(tenant, new_key), move |tx, keys| {
-                unlink::unlink(tx, tenant, &unlink, keys)
-            })
+            .act(keys, move |tx, keys| unlink::unlink(tx, tenant, &unlink, keys))
             .await
     }
 

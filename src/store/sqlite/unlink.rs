@@ -27,7 +27,7 @@ pub(super) fn unlink(tx: &mut Tx<'_>, tenant: TenantId, unlink: &Unlink, keys: N
     }
     match &unlink.then {
         AfterUnlink::Free => identities::delete(tx.sql, tenant, &identity)?,
-        AfterUnlink::Split { user, tokens, .. } => {
+        AfterUnlink::Split { user, tokens } => {
             split(tx, tenant, &identity, user, tokens.as_ref())?;
         }
     }
@@ -35,7 +35,7 @@ pub(super) fn unlink(tx: &mut Tx<'_>, tenant: TenantId, unlink: &Unlink, keys: N
         tx.record(tenant, event)?;
     }
     let at = unlink.events.first().map_or_else(|| tx.now(), |event| event.at);
-    users::touch(tx.sql, tenant, unlink.user, at, Sessions::Go)?;
+    users::touch(tx.sql, tenant, unlink.user, at, Sessions::GoBut(unlink.keep))?;
     Ok(Acted::Done)
 }
 

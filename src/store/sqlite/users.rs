@@ -10,9 +10,10 @@ use rusqlite::{Connection as Sqlite, Row, params};
 use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx, Verdict};
 use super::{identities, logins, tenants};
-use crate::domain::user::{Birthplace, Logins};
+use crate::domain::user::{Birthplace, KeptCredential, Logins};
 use crate::domain::{ConnectionRef, Profile, User, UserRef};
-use crate::id::{TenantId, UserId};
+use crate::id::{IdentityId, TenantId, UserId};
+use crate::secret::Digest;
 use crate::store::{Acted, Page, StoreResult, UserUpdate, UserWithIdentities};
 
 /// How many users of one e-mail address are listed.
@@ -21,7 +22,7 @@ const SAME_EMAIL_LIMIT: u32 = 100;
 macro_rules! select_users {
     ($rest:literal) => {
         concat!(
-            "SELECT id, version, epoch, email, profile, blocked, user_metadata, app_metadata, created_at, updated_at,
+            "SELECT id, version, epoch, kept_credential, kept_since, email, profile, blocked, user_metadata, app_metadata, created_at, updated_at,
              login_count, last_login_at, last_ip, last_password_reset FROM users WHERE tenant = ?1 ",
             $rest
         )
@@ -58,6 +59,15 @@ pub(super) fn find_id(sql: &Sqlite, tenant: TenantId, which: &UserRef) -> StoreR
             Ok(None)
         }
     }
+}
+
+/// The core id of the absorbed user whose primary this identity was.
+pub(super) fn find_former(sql: &Sqlite, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<UserId>> {
+    sql.first(
+        "SELECT id FROM aliases WHERE tenant = ?1 AND identity = ?2",
+        params![tenant, identity],
+        |row| row.get(0),
+    )
 }
 
 /// The user of this core id.
@@ -134,6 +144,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<User> {
         id: row.get("id")?,
         version: row.get("version")?,
         epoch: row.get("epoch")?,
+        kept: kept(row)?,
         profile,
         blocked: row.get("blocked")?,
         user_metadata: row.get::<_, Option<Json<_>>>("user_metadata")?.map(|json| json.0),
@@ -149,15 +160,24 @@ fn read(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
+fn kept(row: &Row<'_>) -> rusqlite::Result<Option<KeptCredential>> {
+    let credential: Option<Digest> = row.get("kept_credential")?;
+    let since: Option<i64> = row.get("kept_since")?;
+    Ok(credential
+        .zip(since)
+        .map(|(credential, since)| KeptCredential { credential, since }))
+}
+
 /// Keeps a new user, or what became of one.
 pub(super) fn put(sql: &Sqlite, tenant: TenantId, user: &User) -> StoreResult<()> {
     sql.run(
         "INSERT INTO users (tenant, id, version, epoch, email, profile, blocked, user_metadata, app_metadata,
-            created_at, updated_at, login_count, last_login_at, last_ip, last_password_reset)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+            created_at, updated_at, login_count, last_login_at, last_ip, last_password_reset,
+            kept_credential, kept_since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT (tenant, id) DO UPDATE SET version = ?3, epoch = ?4, email = ?5, profile = ?6, blocked = ?7,
             user_metadata = ?8, app_metadata = ?9, created_at = ?10, updated_at = ?11, login_count = ?12,
-            last_login_at = ?13, last_ip = ?14, last_password_reset = ?15",
+            last_login_at = ?13, last_ip = ?14, last_password_reset = ?15, kept_credential = ?16, kept_since = ?17",
         params![
             tenant,
             user.id,
@@ -174,6 +194,8 @@ pub(super) fn put(sql: &Sqlite, tenant: TenantId, user: &User) -> StoreResult<()
             user.logins.last_at.map(Millis),
             user.logins.last_ip,
             user.last_password_reset.map(Millis),
+            user.kept.map(|kept| kept.credential),
+            user.kept.map(|kept| kept.since),
         ],
     )?;
     Ok(())
@@ -210,7 +232,8 @@ pub(super) fn expect_version(sql: &Sqlite, tenant: TenantId, id: UserId, expecte
 /// Whether a change of a user ends her sessions.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Sessions {
-    Go,
+    /// All end but this one, which made the change itself.
+    GoBut(Option<Digest>),
     Stay,
 }
 
@@ -222,18 +245,19 @@ pub(super) fn touch(
     at: jiff::Timestamp,
     sessions: Sessions,
 ) -> StoreResult<()> {
-    let epochs = match sessions {
-        Sessions::Go => 1,
-        Sessions::Stay => 0,
-    };
-    let rows = sql.run(
-        "UPDATE users SET version = version + 1, epoch = epoch + ?3, updated_at = ?4 WHERE tenant = ?1 AND id = ?2",
-        params![tenant, id, epochs, Millis(at)],
-    )?;
-    if rows == 1 {
-        return Ok(());
+    let gone = || corrupt(format!("identities: {id} has identities and no row in users"));
+    if let Sessions::GoBut(keep) = sessions {
+        let mut user = find(sql, tenant, id)?.ok_or_else(gone)?;
+        user.move_epoch(keep);
+        user.version += 1;
+        user.updated_at = at;
+        return put(sql, tenant, &user);
     }
-    Err(corrupt(format!("identities: {id} has identities and no row in users")))
+    let rows = sql.run(
+        "UPDATE users SET version = version + 1, updated_at = ?3 WHERE tenant = ?1 AND id = ?2",
+        params![tenant, id, Millis(at)],
+    )?;
+    if rows == 1 { Ok(()) } else { Err(gone()) }
 }
 
 /// Changes a user's own record.
@@ -249,7 +273,9 @@ pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> 
         }
         logins::delete(tx.sql, tenant, &identity.key)?;
         logins::insert(tx.sql, tenant, &identity.key, &login.names)?;
-        identities::set_password(tx.sql, tenant, &identity, login.password.as_deref())?;
+        if let Some(password) = &login.password {
+            identities::set_password(tx.sql, tenant, &identity, password)?;
+        }
     }
     if let Some((identity, profile)) = &update.identity_profile {
         match identities::of(tx.sql, tenant, id, *identity)? {

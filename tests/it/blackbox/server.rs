@@ -52,6 +52,7 @@ impl Installation {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oneself"));
         command.args(arguments).arg("--data").arg(self.data());
+        command.env("ONESELF_TEST_CHEAP_PASSWORDS", "1");
         command
     }
 
@@ -69,12 +70,25 @@ impl Installation {
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
+    /// A disk for this installation that can lose power.
+    pub fn shim(&self) -> Shim {
+        Shim::new(&self.data(), self.folder())
+    }
+
+    /// How the server is started.
+    pub fn serve_command(&self) -> Command {
+        self.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", ""])
+    }
+
     /// Starts the server and waits until it is ready.
-    pub fn serve(&self, shim: Option<&Shim>) -> Server {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        if let Some(shim) = shim {
-            shim.preload(&mut command);
-        }
+    pub fn serve(&self) -> Server {
+        Server::start(self.serve_command(), &self.credentials)
+    }
+
+    /// The same on a disk that can lose power.
+    pub fn serve_on(&self, shim: &Shim) -> Server {
+        let mut command = self.serve_command();
+        shim.preload(&mut command);
         Server::start(command, &self.credentials)
     }
 }
@@ -140,14 +154,9 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Its process id, to be killed by a thread that does not own it.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Waits until it has ended by itself; how.
-    pub fn wait(mut self) -> std::process::ExitStatus {
-        self.child.wait().unwrap()
+    /// Waits until it has ended by itself, or by the shim.
+    pub fn wait(mut self) {
+        self.child.wait().unwrap();
     }
 
     /// Whether it still runs.

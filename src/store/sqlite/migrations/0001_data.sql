@@ -51,6 +51,8 @@ CREATE TABLE users (
     id                  BLOB    NOT NULL CHECK (length(id) = 12),
     version             INTEGER NOT NULL CHECK (version > 0),
     epoch               INTEGER NOT NULL CHECK (epoch > 0),
+    kept_credential     BLOB    CHECK (length(kept_credential) = 32),
+    kept_since          INTEGER,
     email               TEXT,
     profile             TEXT    NOT NULL,
     blocked             INTEGER CHECK (blocked IN (0, 1)),
@@ -108,15 +110,18 @@ CREATE TABLE login_names (
 
 CREATE INDEX login_names_by_subject ON login_names (tenant, connection, subject);
 
--- Core ids of absorbed users. A survivor here is always a user, never an alias.
+-- Core ids of absorbed users. A survivor here is always a user, never an alias; `identity` is
+-- what the absorbed user was born with.
 CREATE TABLE aliases (
     tenant   INTEGER NOT NULL,
     id       BLOB    NOT NULL CHECK (length(id) = 12),
     survivor BLOB    NOT NULL CHECK (length(survivor) = 12),
+    identity BLOB    NOT NULL CHECK (length(identity) = 12),
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX aliases_by_survivor ON aliases (tenant, survivor);
+CREATE INDEX aliases_by_identity ON aliases (tenant, identity);
 
 CREATE TABLE spent_proofs (
     tenant  INTEGER NOT NULL,
