@@ -1,15 +1,244 @@
-//! x
+//! `oneself demo`: a server with something in it, and what to try.
+//!
+//! Everything is real but the people: the same server as `serve`, with a tenant of its
+//! own. Without `--data` it works in a new folder that it removes at its end. What would
+//! surprise: the lines to paste read the token from a file, so that each works by itself
+//! and no token stands in the list of processes.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use clap::Args;
 use serde::Serialize;
 
-use super::{Failure, Place};
-/// Demo
-#[derive(Debug, Args, Serialize)]
-pub struct Demo {}
+use super::directory::Directory;
+use super::serve::{Prepared, start_log};
+use super::{Failure, Place, open, print};
+use crate::app::App;
+use crate::app::connections::ConnectionRequest;
+use crate::app::link::Asserted;
+use crate::app::log_in::AccessTokenRequest;
+use crate::app::users::UserRequest;
+use crate::config::LogFormat;
+use crate::domain::{ConnectionRef, Object, Profile, TokenSet};
+use crate::error::{Error, Noun, Result, Unique};
+use crate::id::{IdentityId, UserId};
+use crate::secret::{ExposeSecret, SecretString};
+
+const TENANT: &str = "demo";
+
+/// Serve with a demo tenant, and print what to try
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where to serve
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8400")]
+    listen: SocketAddr,
+}
+
+/// What the demo sets, whatever the file and the environment say.
+#[derive(Serialize)]
+struct Flags {
+    listen: SocketAddr,
+    admin_listen: &'static str,
+    log_format: LogFormat,
+    log_level: &'static str,
+}
 
 impl Demo {
-    /// x
-    pub fn run(self, place: &Place) -> Result<(), Failure> {
-        Ok(())
+    /// Serves until a signal.
+    pub fn run(self, place: &Place) -> std::result::Result<(), Failure> {
+        let scratch = match place.data {
+            Some(_) => None,
+            None => Some(Scratch::new()?),
+        };
+        let place = Place {
+            config: place.config.clone(),
+            data: place.data.clone().or_else(|| Some(scratch.as_ref()?.0.join("data"))),
+            root_key_file: place.root_key_file.clone(),
+        };
+        let config = place.settings(&Flags {
+            listen: self.listen,
+            admin_listen: "",
+            log_format: LogFormat::Pretty,
+            log_level: "warn",
+        })?;
+        config.check_safe()?;
+        let directory = Directory::take(&config.data, "demo")?;
+        start_log(&config)?;
+        open::runtime()?.block_on(async {
+            let server = Prepared::new(&config, directory).await?;
+            let scene = Scene::set(&server.app).await?;
+            let token = TokenFile::write(&config.data, &scene.token)?;
+            print(&scene.what_to_try(&server.url(), &config.data, &token.0))?;
+            print(&server.ready_line())?;
+            server.serve().await;
+            Ok(())
+        })
+    }
+}
+
+/// Who and what is there.
+struct Scene {
+    user: UserId,
+    /// Her account at GitHub, which is attached already.
+    github: (String, IdentityId),
+    /// Accounts that nobody has yet.
+    google: String,
+    twitter: String,
+    token: SecretString,
+}
+
+impl Scene {
+    /// Makes the tenant, or takes over the one of an earlier demo, and a user with one
+    /// account elsewhere. Subjects are the time, so that no two demos meet.
+    async fn set(app: &Arc<App>) -> Result<Self> {
+        let credentials = match app.create_tenant(TENANT).await {
+            Err(Error::Conflict(Unique::TenantName)) => app.rotate_secrets(TENANT).await?,
+            made => made?,
+        };
+        // Auth0's contract links only accounts that somebody has logged in with, unless
+        // the tenant wants it otherwise.
+        let settings = [("link_unknown".to_owned(), "create".to_owned())];
+        app.set_settings(TENANT, &settings).await?;
+        for (name, provider) in [("github", "github"), ("google-oauth2", "google"), ("twitter", "twitter")] {
+            let request = ConnectionRequest {
+                name: name.to_owned(),
+                provider: provider.to_owned(),
+                ..ConnectionRequest::default()
+            };
+            match app.add_connection(TENANT, request).await {
+                Err(Error::Conflict(Unique::ConnectionName)) => {}
+                made => drop(made?),
+            }
+        }
+        let client = app
+            .authenticate_client(&credentials.client_id.to_string(), &credentials.client_secret)
+            .await?;
+        let (token, _) = app.issue_access_token(AccessTokenRequest {
+            client: &client,
+            subject: format!("{}@clients", client.id),
+            user: None,
+            scopes: client.scopes,
+            issuer: &app.origins().first_issuer(),
+            audience: credentials.audience,
+        })?;
+        let caller = app.authenticate(token.expose_secret()).await?;
+        let now = app.now().as_millisecond();
+        let at_github = Asserted {
+            connection: ConnectionRef::Name("github".to_owned()),
+            subject: now.to_string(),
+            claims: Object::new(),
+            tokens: TokenSet::default(),
+        };
+        let (ada, _) = app
+            .create_user(
+                &caller,
+                UserRequest {
+                    profile: Profile {
+                        name: Some("Ada Lovelace".to_owned()),
+                        ..Profile::default()
+                    },
+                    also: Some(at_github),
+                    ..UserRequest::default()
+                },
+            )
+            .await?;
+        let github = ada.identities.last().ok_or(Error::NotFound(Noun::Identity))?;
+        Ok(Self {
+            user: ada.user.id,
+            github: (now.to_string(), github.id),
+            google: now.saturating_add(1).to_string(),
+            twitter: now.saturating_add(2).to_string(),
+            token,
+        })
+    }
+
+    fn what_to_try(&self, url: &str, data: &Path, token: &Path) -> String {
+        let Self {
+            user,
+            github: (at_github, identity),
+            google,
+            twitter,
+            ..
+        } = self;
+        let curl = format!("curl -sS -H @{}", token.display());
+        let oneself = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("oneself"));
+        let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+        let json = "-H 'content-type: application/json'";
+        format!(
+            r#"Oneself: one person, every account. A demo tenant with one user, Ada Lovelace, who has an account at GitHub.
+Paste these in a second terminal; Ctrl-C here ends the demo.
+
+# Whose account is this? (our own interface, /link/v1)
+{curl} {url}/link/v1/identities/github/{at_github}
+
+# Link her Google account, with a token to keep
+{curl} {json} {url}/link/v1/users/{user}/identities -d '{{"connection":"google-oauth2","subject":"{google}","tokens":{{"access_token":"ya29.demo"}}}}'
+
+# Unlink her GitHub account: it is free for anyone then
+{curl} -X DELETE {url}/link/v1/users/{user}/identities/{identity}
+
+# Link a Twitter account as Auth0's clients do, and see the user as Auth0 shows her
+{curl} {json} '{url}/api/v2/users/auth0%7C{user}/identities' -d '{{"provider":"twitter","user_id":"{twitter}"}}'
+{curl} '{url}/api/v2/users/auth0%7C{user}'
+
+# What happened
+{curl} {url}/link/v1/events
+
+# The operator's side, answered by this server
+{oneself} tenant show {TENANT} --data {data}
+"#,
+            oneself = oneself.display(),
+            data = data.display(),
+        )
+    }
+}
+
+/// A folder for one demo, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> std::result::Result<Self, Failure> {
+        let path = std::env::temp_dir().join(format!("oneself-demo-{}", std::process::id()));
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failure::failed(format!("cannot make the folder {}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The file that `curl -H @` reads the token from, removed at the end.
+struct TokenFile(PathBuf);
+
+impl TokenFile {
+    fn write(data: &Path, token: &SecretString) -> std::result::Result<Self, Failure> {
+        let path = std::path::absolute(data)
+            .unwrap_or_else(|_| data.to_owned())
+            .with_added_extension("demo-token");
+        let _ = std::fs::remove_file(&path);
+        std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| writeln!(file, "Authorization: Bearer {}", token.expose_secret()))
+            .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }

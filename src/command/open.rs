@@ -39,7 +39,12 @@ pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) ->
     let random = Arc::new(SystemRandomness::new());
     let root = root_key::read_or_make(config, directory, &*random)?;
     let parts = Parts {
-        store: SqliteStore::open(directory.path(), &store_options(), clock.clone(), random.clone())?,
+        store: Arc::new(SqliteStore::open(
+            directory.path(),
+            clock.clone(),
+            random.clone(),
+            &store_options(),
+        )?),
         vault: Vault::new(root, random.clone()),
         clock,
         random,

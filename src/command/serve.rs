@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use clap::Args;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,6 +18,7 @@ use tokio::sync::watch;
 use super::control::ControlSocket;
 use super::directory::Directory;
 use super::{Failure, Place, open, print};
+use crate::api;
 use crate::app::App;
 use crate::clock::{SystemClock, SystemRandomness};
 use crate::config::{Config, LogFormat, Unsafe};
@@ -206,14 +206,8 @@ impl Prepared {
 /// Everything that is served to callers: the routes of every dialect, behind the front.
 fn front(app: &Arc<App>, origins: Vec<String>, metrics: Metrics) -> Result<Front, Failure> {
     let origins = Origins::new(origins).map_err(|error| Unsafe(error.to_string()))?;
-    let _ = app;
-    Ok(Front::new(
-        Router::new(),
-        origins,
-        Vec::new(),
-        metrics,
-        &SystemRandomness::new(),
-    ))
+    let random = SystemRandomness::new();
+    Ok(Front::new(api::router(app), origins, api::dialects(), metrics, &random))
 }
 
 /// What operators are served. It is not counted among what callers are.

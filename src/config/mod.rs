@@ -62,7 +62,7 @@ pub enum LogFormat {
 }
 
 impl Config {
-    /// Where records of the root key are kept: the setting, or beside the data directory.
+    /// Where the root key is kept: the setting, or beside the data directory.
     ///
     /// # Errors
     /// When the data directory has no name that a sibling could be called after.
@@ -74,16 +74,14 @@ impl Config {
             Some(_) => Some(self.data.clone()),
             None => self.data.canonicalize().ok().filter(|path| path.file_name().is_some()),
         };
-        let Some(mut sibling) = named else {
-            return Err(Unsafe(format!(
-                "{} has no name to call the root key after: say where it is with --root-key-file",
-                self.data.display()
-            )));
-        };
-        let mut name = sibling.file_name().unwrap_or_default().to_owned();
-        name.push(".root.key");
-        sibling.set_file_name(name);
-        Ok(sibling)
+        named
+            .map(|path| path.with_added_extension("root.key"))
+            .ok_or_else(|| {
+                Unsafe(format!(
+                    "{} has no name to call the root key after: say where it is with --root-key-file",
+                    self.data.display()
+                ))
+            })
     }
 
     /// Whether the server itself speaks TLS.

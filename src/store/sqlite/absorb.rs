@@ -6,8 +6,8 @@
 use rusqlite::params;
 
 use super::rows::Sql as _;
-use super::users::{self, Sessions};
 use super::rows::corrupt;
+use super::users::{self, Sessions};
 use super::writer::{NewKeys, Stop, Tx, Verdict};
 use super::{identities, once};
 use crate::domain::Identity;
