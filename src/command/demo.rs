@@ -103,7 +103,11 @@ impl Scene {
         // the tenant wants it otherwise.
         let settings = [("link_unknown".to_owned(), "create".to_owned())];
         app.set_settings(TENANT, &settings).await?;
-        for (name, provider) in [("github", "github"), ("google-oauth2", "google"), ("twitter", "twitter")] {
+        for (name, provider) in [
+            ("github", "github"),
+            ("google-oauth2", "google"),
+            ("twitter", "twitter"),
+        ] {
             let request = ConnectionRequest {
                 name: name.to_owned(),
                 provider: provider.to_owned(),

@@ -74,14 +74,12 @@ impl Config {
             Some(_) => Some(self.data.clone()),
             None => self.data.canonicalize().ok().filter(|path| path.file_name().is_some()),
         };
-        named
-            .map(|path| path.with_added_extension("root.key"))
-            .ok_or_else(|| {
-                Unsafe(format!(
-                    "{} has no name to call the root key after: say where it is with --root-key-file",
-                    self.data.display()
-                ))
-            })
+        named.map(|path| path.with_added_extension("root.key")).ok_or_else(|| {
+            Unsafe(format!(
+                "{} has no name to call the root key after: say where it is with --root-key-file",
+                self.data.display()
+            ))
+        })
     }
 
     /// Whether the server itself speaks TLS.

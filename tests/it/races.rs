@@ -61,12 +61,22 @@ fn sec_lnk_15_of_64_links_of_one_account_one_wins() {
         let of_round: Vec<u16> = statuses.iter().map(|of_user| of_user[round]).collect();
         let won: Vec<usize> = (0..CLIENTS).filter(|n| of_round[*n] == 201).collect();
         assert_eq!(won.len(), 1, "round {round}: {of_round:?}");
-        assert_eq!(of_round.iter().filter(|status| **status == 409).count(), CLIENTS - 1, "{of_round:?}");
-        let owner = client.get(&format!("/link/v1/identities/twitter/account-{round}")).unwrap().expect(200);
+        assert_eq!(
+            of_round.iter().filter(|status| **status == 409).count(),
+            CLIENTS - 1,
+            "{of_round:?}"
+        );
+        let owner = client
+            .get(&format!("/link/v1/identities/twitter/account-{round}"))
+            .unwrap()
+            .expect(200);
         assert_eq!(owner.text("id"), users[won[0]]);
         winners[won[0] % 2] += 1;
     }
-    println!("{rounds} rounds: {} won through /link/v1, {} through Auth0", winners[0], winners[1]);
+    println!(
+        "{rounds} rounds: {} won through /link/v1, {} through Auth0",
+        winners[0], winners[1]
+    );
 }
 
 #[test]

@@ -9,5 +9,9 @@ pub mod state;
 
 /// How many rounds a test plays: many when everything is to be tested.
 pub fn rounds(ordinarily: usize, all: usize) -> usize {
-    if std::env::var_os("ONESELF_TEST_ALL").is_some() { all } else { ordinarily }
+    if std::env::var_os("ONESELF_TEST_ALL").is_some() {
+        all
+    } else {
+        ordinarily
+    }
 }

@@ -28,7 +28,14 @@ impl Installation {
         };
         installation.credentials = installation.answer(&["tenant", "create", "acme", "--json"]);
         installation.answer(&[
-            "connection", "add", "--tenant", "acme", "twitter", "--provider", "twitter", "--json",
+            "connection",
+            "add",
+            "--tenant",
+            "acme",
+            "twitter",
+            "--provider",
+            "twitter",
+            "--json",
         ]);
         installation
     }

@@ -230,7 +230,9 @@ mod tests {
 
     #[test]
     fn names_and_lengths_are_followed() {
-        let (_, after) = play("open old; write old 0 ab; truncate old 4; write old 8 z; die", |shim| shim);
+        let (_, after) = play("open old; write old 0 ab; truncate old 4; write old 8 z; die", |shim| {
+            shim
+        });
         assert_eq!(after, left(&[("old", "0123")]));
         let (_, after) = play("create old; append old x; die", |shim| shim);
         assert_eq!(after, left(&[("old", "")]));
@@ -266,7 +268,10 @@ mod tests {
                 shim
             },
         );
-        assert_eq!(answers, ["ok", "ok", "StorageFull", "StorageFull", "ok", "ok", "ok", "ok"]);
+        assert_eq!(
+            answers,
+            ["ok", "ok", "StorageFull", "StorageFull", "ok", "ok", "ok", "ok"]
+        );
         assert_eq!(after, left(&[("old", "a12d456789")]));
         let (answers, after) = play(
             "open old; write old 0 a; sync old; heal; write old 1 b; sync old; die",
@@ -276,7 +281,11 @@ mod tests {
             },
         );
         assert_eq!(answers[2], "Uncategorized", "EIO");
-        assert_eq!(after, left(&[("old", "0b23456789")]), "what a failed sync forgot stays forgotten");
+        assert_eq!(
+            after,
+            left(&[("old", "0b23456789")]),
+            "what a failed sync forgot stays forgotten"
+        );
     }
 
     #[test]

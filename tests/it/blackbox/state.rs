@@ -55,7 +55,11 @@ impl State {
             }
             state.users.insert(id);
         }
-        assert_eq!(owners, replayed(&pages(client, "/link/v1/events", "events")), "users and events disagree");
+        assert_eq!(
+            owners,
+            replayed(&pages(client, "/link/v1/events", "events")),
+            "users and events disagree"
+        );
         state
     }
 
@@ -76,7 +80,11 @@ pub fn pages(client: &mut Client, path: &str, member: &str) -> Vec<Value> {
     let mut items = Vec::new();
     let mut after = String::new();
     loop {
-        let page = client.get(&format!("{path}?limit=100{after}")).unwrap().expect(200).body;
+        let page = client
+            .get(&format!("{path}?limit=100{after}"))
+            .unwrap()
+            .expect(200)
+            .body;
         items.extend_from_slice(page[member].as_array().unwrap());
         match page["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
@@ -88,7 +96,11 @@ pub fn pages(client: &mut Client, path: &str, member: &str) -> Vec<Value> {
 /// The access tokens of a user by subject, through Auth0's interface.
 #[track_caller]
 fn tokens(client: &mut Client, primary: &Value) -> BTreeMap<String, String> {
-    let provider = if primary["connection"] == "oneself" { "auth0" } else { "twitter" };
+    let provider = if primary["connection"] == "oneself" {
+        "auth0"
+    } else {
+        "twitter"
+    };
     let subject = primary["subject"].as_str().unwrap();
     let user = client
         .get(&format!("/api/v2/users/{provider}%7C{subject}"))
@@ -115,7 +127,10 @@ fn replayed(events: &[Value]) -> BTreeMap<String, String> {
             "user.deleted" => owners.retain(|_, owner| *owner != user),
             "user.absorbed" => {
                 let absorbed = text(&event["absorbed_user_id"]);
-                owners.values_mut().filter(|owner| **owner == absorbed).for_each(|owner| owner.clone_from(&user));
+                owners
+                    .values_mut()
+                    .filter(|owner| **owner == absorbed)
+                    .for_each(|owner| owner.clone_from(&user));
             }
             "user.updated" | "identity.refreshed" => {}
             other => panic!("an event of an unknown type: {other}"),

@@ -76,7 +76,8 @@ impl From<&State> for Seen {
 /// How many users have a key.
 fn keys(installation: &Installation) -> i64 {
     let keys = rusqlite::Connection::open(installation.data().join("keys.db")).unwrap();
-    keys.query_row("SELECT count(*) FROM keys", [], |row| row.get(0)).unwrap()
+    keys.query_row("SELECT count(*) FROM keys", [], |row| row.get(0))
+        .unwrap()
 }
 
 fn kill_at_every_point(act: &Act) {
@@ -110,7 +111,10 @@ fn kill_at_every_point(act: &Act) {
         if answered {
             assert_eq!(found, new, "answered, {n}");
         } else {
-            assert!(found == old || found == new, "killed at {n}: {found:#?} is neither {old:#?} nor {new:#?}");
+            assert!(
+                found == old || found == new,
+                "killed at {n}: {found:#?} is neither {old:#?} nor {new:#?}"
+            );
         }
         old_states += i32::from(found == old);
         new_states += i32::from(found == new);
@@ -145,7 +149,9 @@ fn sec_lnk_18_a_user_with_an_account_comes_to_be_or_not_wherever_it_is_killed() 
         make: |seen, people, found| {
             let subject = people.subject("new");
             let token = Some(super::token_of(&subject));
-            let Some((owner, _)) = found.accounts.get(&subject) else { return };
+            let Some((owner, _)) = found.accounts.get(&subject) else {
+                return;
+            };
             assert!(!seen.users.contains(owner));
             seen.users.push(owner.clone());
             seen.users.sort();
@@ -177,7 +183,9 @@ fn sec_lnk_18_a_split_is_done_or_not_wherever_it_is_killed() {
         status: 200,
         make: |seen, people, found| {
             let subject = people.subject("his");
-            let Some((owner, _)) = found.accounts.get(&subject) else { return };
+            let Some((owner, _)) = found.accounts.get(&subject) else {
+                return;
+            };
             if *owner != people.he {
                 assert!(!seen.users.contains(owner));
                 seen.users.push(owner.clone());
@@ -231,7 +239,11 @@ fn sec_lnk_18_no_key_outlives_its_user_wherever_her_deletion_is_killed() {
         let people = People::new(&mut client, n);
         shim.order(Fault::Kill(n));
         let answered = client.delete(&format!("/api/v2/users/auth0%7C{}", people.he)).is_ok();
-        if answered { server.kill() } else { server.wait() }
+        if answered {
+            server.kill()
+        } else {
+            server.wait()
+        }
         shim.lose_power();
         let server = installation.serve();
         let state = State::read(&mut server.client());
@@ -245,7 +257,11 @@ fn sec_lnk_18_no_key_outlives_its_user_wherever_her_deletion_is_killed() {
         with_tokens.sort_unstable();
         with_tokens.dedup();
         // Beside those of users, the tenant has its own and its service key.
-        assert_eq!(keys(&installation), 2 + i64::try_from(with_tokens.len()).unwrap(), "killed at {n}");
+        assert_eq!(
+            keys(&installation),
+            2 + i64::try_from(with_tokens.len()).unwrap(),
+            "killed at {n}"
+        );
         if answered {
             break;
         }
@@ -294,9 +310,15 @@ fn what_was_done_before_a_crash_is_not_done_again_for_the_same_idempotency_key()
             assert_eq!(first.text("id"), before.identity);
         }
         let events = pages(&mut client, "/link/v1/events", "events");
-        let effects = events.iter().filter(|event| event["identity"] == first.body["id"]).count();
+        let effects = events
+            .iter()
+            .filter(|event| event["identity"] == first.body["id"])
+            .count();
         assert_eq!(effects, 1);
         server.kill();
     }
-    assert!(done_without_an_answer > 0, "no crash came between the commit and the answer");
+    assert!(
+        done_without_an_answer > 0,
+        "no crash came between the commit and the answer"
+    );
 }

@@ -70,7 +70,10 @@ fn meet(fault: fn(u64) -> Fault) {
         let read = reader.get("/link/v1/identities/twitter/known").unwrap().expect(200);
         assert_eq!(read.text("id"), known, "reads go on");
         shim.heal();
-        assert!(link(&mut client, user, format!("after-{n}")), "it works again without a restart");
+        assert!(
+            link(&mut client, user, format!("after-{n}")),
+            "it works again without a restart"
+        );
         refused += u64::from(!done);
         in_a_row = if done { in_a_row + 1 } else { 0 };
         if in_a_row == 3 {

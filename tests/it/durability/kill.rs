@@ -37,7 +37,9 @@ fn installation() -> (Installation, Vec<String>) {
 /// Links until the server is gone.
 fn link_on(address: SocketAddr, token: &str, users: &[String], name: &str) -> Links {
     let mut links = Links::new();
-    let Ok(mut client) = Client::connect(address, token) else { return links };
+    let Ok(mut client) = Client::connect(address, token) else {
+        return links;
+    };
     for n in 0.. {
         let subject = format!("{name}-{n}");
         let user = &users[RandomState::new().hash_one(&subject) as usize % users.len()];
@@ -90,7 +92,10 @@ fn lost(installation: &Installation, links: &Links) -> usize {
     };
     let (there, lost): (Vec<_>, Vec<_>) = links.iter().partition(|(subject, user)| is_there(subject, user));
     for (subject, user) in there {
-        let found = client.get(&format!("/link/v1/identities/twitter/{subject}")).unwrap().expect(200);
+        let found = client
+            .get(&format!("/link/v1/identities/twitter/{subject}"))
+            .unwrap()
+            .expect(200);
         assert_eq!(found.text("id"), user, "{subject}");
     }
     lost.len()
@@ -108,7 +113,11 @@ fn no_acknowledged_link_is_lost_when_the_power_fails() {
         links.extend(new);
         assert_eq!(lost(&installation, &links), 0, "round {n}, of {}", links.len());
     }
-    println!("{} links in {rounds} rounds, none lost, {:?}", links.len(), began.elapsed());
+    println!(
+        "{} links in {rounds} rounds, none lost, {:?}",
+        links.len(),
+        began.elapsed()
+    );
 }
 
 #[test]

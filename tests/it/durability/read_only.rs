@@ -41,7 +41,11 @@ fn is_refused(mut command: Command, is_root: bool, naming: &Path) {
     }
     let output = command.output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(matches!(output.status.code(), Some(1 | 78)), "{:?}: {errors}", output.status);
+    assert!(
+        matches!(output.status.code(), Some(1 | 78)),
+        "{:?}: {errors}",
+        output.status
+    );
     assert!(output.stdout.is_empty());
     assert!(errors.contains(naming.to_str().unwrap()), "{errors}");
     let why = ["ermission denied", "cannot be written"];
@@ -88,7 +92,9 @@ fn a_directory_that_cannot_be_made_is_refused_at_start() {
     }
     let data = installation.folder().join("elsewhere");
     let mut command = Command::new(env!("CARGO_BIN_EXE_oneself"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "", "--data"]).arg(&data);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "", "--data"])
+        .arg(&data);
     is_refused(command, is_root, &data);
     set_mode(installation.folder(), 0o700);
     assert!(!data.exists());
