@@ -13,6 +13,7 @@ mod command;
 mod durability;
 mod house;
 mod jwt;
+mod link;
 mod races;
 mod store;
 mod support;

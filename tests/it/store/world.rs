@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use oneself::clock::{Clock, ManualClock, SeededRandom};
 use oneself::domain::connection::{BUILT_IN, DATABASE};
 use oneself::domain::tenant::OpaqueCredentials;
-use oneself::domain::user::Logins;
 use oneself::domain::*;
 use oneself::id::*;
 use oneself::secret::{Digest, Sealed};
@@ -138,19 +137,7 @@ impl World {
     }
 
     pub fn user(&self) -> User {
-        User {
-            id: self.user_id(),
-            version: 1,
-            epoch: 1,
-            profile: Profile::default(),
-            blocked: None,
-            user_metadata: None,
-            app_metadata: None,
-            created_at: self.now(),
-            updated_at: self.now(),
-            logins: Logins::default(),
-            last_password_reset: None,
-        }
+        User::new(self.user_id(), Profile::default(), self.now())
     }
 
     pub fn identity(&self, connection: &Connection, subject: &str) -> NewIdentity {
@@ -251,6 +238,8 @@ impl World {
             expected_version: self.get(identity.user).await.user.version,
             force: false,
             then: AfterUnlink::Free,
+            new_key: None,
+            keep: None,
             events: vec![self.event(
                 identity.user,
                 EventKind::IdentityFreed {
@@ -283,7 +272,6 @@ impl World {
             then: AfterUnlink::Split {
                 user: Box::new(user),
                 tokens: identity.has_tokens.then(|| sealed("split")),
-                new_key: None,
             },
             events: vec![self.event(identity.user, split), self.event(to, born)],
             ..self.unlink_of(identity).await
@@ -306,6 +294,7 @@ impl World {
                 .map(|identity| (identity.id, sealed("absorbed")))
                 .collect(),
             new_key: None,
+            keep: None,
             spend: None,
             event: self.event(
                 survivor,
