@@ -23,11 +23,11 @@ use crate::domain::spelling::{self, AUTH0_PROVIDERS};
 use crate::domain::{Caller, Connection, ConnectionRef, Object};
 use crate::error::{Error, Noun};
 use crate::web::body::JsonObject;
-use crate::web::fields::{Fault, Fields, JsonType, Reason};
 use crate::web::path::Segments;
 use crate::web::query::Query;
 use crate::web::query::QueryFault;
 use crate::web::refusal::{Place, Refusal};
+use crate::web::{Fault, Fields, JsonType, Reason};
 
 /// Which list a cursor belongs to.
 const LIST: &str = "auth0:connections";

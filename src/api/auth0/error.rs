@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::wire;
 use crate::error::{Error, Noun, ProofFault, Unauthenticated, Unique};
-use crate::web::fields::{Fault, Reason};
 use crate::web::query::QueryFault;
 use crate::web::refusal::{Place, Refusal};
+use crate::web::{Fault, Reason};
 
 /// A refusal of the Management API.
 #[derive(Debug)]

@@ -31,9 +31,9 @@ use crate::jwt::Claims;
 use crate::secret::Digest;
 use crate::store::{Spend, UserWithIdentities};
 use crate::web::body::JsonObject;
-use crate::web::fields::{Fault, Fields, JsonType, Reason};
 use crate::web::path::Segments;
 use crate::web::refusal::{Place, Refusal};
+use crate::web::{Fault, Fields, JsonType, Reason};
 
 const CONNECTION_ID_PATTERN: &str = "^con_[A-Za-z0-9]{16}$";
 

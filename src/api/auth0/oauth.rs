@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::web::Arrival;
 use crate::web::body::JsonOrForm;
-use crate::web::fields::{Fault, Fields};
+use crate::web::{Fault, Fields};
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 const PASSWORD: &str = "password";

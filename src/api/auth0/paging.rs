@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::error::Problem;
 use crate::domain::Object;
-use crate::web::fields::{Fault, Reason};
 use crate::web::query::Query;
 use crate::web::query::QueryFault;
+use crate::web::{Fault, Reason};
 
 /// The deepest row that offset paging reaches.
 const DEEPEST_ROW: i64 = 1000;

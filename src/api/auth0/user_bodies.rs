@@ -15,7 +15,7 @@ use crate::domain::email::is_address;
 use crate::domain::profile::is_display_text;
 use crate::domain::{Connection, ConnectionRef, Object, Profile};
 use crate::secret::SecretString;
-use crate::web::fields::{Fault, Fields, Reason};
+use crate::web::{Fault, Fields, Reason};
 
 /// Names that `app_metadata` must not hold.
 const RESERVED: &[&str] = &[

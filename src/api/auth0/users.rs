@@ -21,10 +21,10 @@ use crate::domain::email::is_address;
 use crate::domain::{Caller, Object, Scope};
 use crate::store::{Page, UserWithIdentities};
 use crate::web::body::{JsonObject, USER_LIMIT_BYTES};
-use crate::web::fields::{Fault, Reason};
 use crate::web::path::Segments;
 use crate::web::query::Query;
 use crate::web::query::QueryFault;
+use crate::web::{Fault, Reason};
 
 /// `POST /api/v2/users`.
 pub async fn create(
