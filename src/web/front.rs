@@ -24,7 +24,7 @@ use tower::{Service, service_fn};
 use super::metrics::Metrics;
 use super::refusal::{Refusal, Spell, problem};
 use super::strict;
-pub use super::strict::Origins;
+use crate::app::Origins;
 use crate::clock::Random;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
