@@ -89,6 +89,8 @@ async fn sec_ops_04_a_panic_is_one_500_that_tells_nothing() {
     assert_eq!(reply.json()["code"], "internal");
     assert!(!reply.text().contains("secret"));
     assert_eq!(door.metrics.panics.get(), 1);
+    let counted = r#"oneself_http_requests_total{dialect="none",method="GET",route="/panic",status="5xx"} 1"#;
+    assert!(door.metrics.text().unwrap().contains(counted));
     client.get("/ok").await.expect(200);
     door.down().await;
 }
@@ -168,9 +170,10 @@ async fn requests_under_way_end_before_the_server_does() {
     let mut door = Door::open().await;
     let idle = Client::new(door.address);
     idle.get("/ok").await.expect(200);
+    let _silent = TcpStream::connect(door.address).await.unwrap();
     let address = door.address;
     let under_way = tokio::spawn(async move { Client::new(address).get("/slow").await });
-    while door.metrics.connections_open.get() < 2 {
+    while door.metrics.connections_open.get() < 3 {
         sleep(Duration::from_millis(5)).await;
     }
     sleep(Duration::from_millis(50)).await;
