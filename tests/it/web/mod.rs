@@ -6,6 +6,7 @@ mod slow;
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,6 +24,9 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+
+/// How many requests for `/slow` have begun.
+pub static SLOW_ONES: AtomicUsize = AtomicUsize::new(0);
 
 /// A small router behind the real front, on a port of its own.
 pub struct Door {
@@ -134,10 +138,12 @@ fn router() -> Router {
         .route(
             "/slow",
             get(async || {
+                SLOW_ONES.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 "slow"
             }),
         )
+        .route("/never", get(std::future::pending::<()>))
         .route(
             "/arrival",
             get(async |Extension(arrival): Extension<Arrival>| {
