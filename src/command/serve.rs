@@ -206,13 +206,8 @@ impl Prepared {
 /// Everything that is served to callers: the routes of every dialect, behind the front.
 fn front(app: &Arc<App>, origins: Vec<String>, metrics: Metrics) -> Result<Front, Failure> {
     let origins = Origins::new(origins).map_err(|error| Unsafe(error.to_string()))?;
-    Ok(Front::new(
-        api::router(app),
-        origins,
-        api::dialects(),
-        metrics,
-        &SystemRandomness::new(),
-    ))
+    let random = SystemRandomness::new();
+    Ok(Front::new(api::router(app), origins, api::dialects(), metrics, &random))
 }
 
 /// What operators are served. It is not counted among what callers are.

@@ -207,10 +207,8 @@ fn whole_seconds(value: &Value) -> Option<i64> {
         return (0..=LATEST).contains(&whole).then_some(whole);
     }
     let down = number.as_f64()?.floor();
-    #[expect(clippy::cast_precision_loss, reason = "LATEST is below 2^53")]
-    let in_range = (0.0..=LATEST as f64).contains(&down);
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole and in range")]
-    in_range.then_some(down as i64)
+    // LATEST is below 2^53, so that both conversions are exact.
+    (0.0..=LATEST as f64).contains(&down).then_some(down as i64)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The tokens of our own: RS256 only, one ring of keys for the whole server.
 //!
-//! A token is made by [`KeyRing::sign`] and believed by [`decode`] alone. The signature
+//! A token is made by [`KeyRing::sign`] and believed by [`decode()`] alone. The signature
 //! is the library's affair; the form, the header and every claim are read by our own
 //! strict decoder, because the library takes much that is not there for good
 //! (`tests/it/jwt/canary.rs` shows what). Whether a client or user still exists, and at

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret as _, SecretBox};
 use zeroize::Zeroizing;
 
 use super::record::{self, Bound, Padding};
@@ -22,24 +23,21 @@ pub(super) type KeyId = [u8; 8];
 /// Who a service key belongs to, in the place of a user's id. A user's id has 12 bytes.
 const SERVICE: &[u8] = b"service";
 
-/// 32 bytes with their id.
+/// 32 bytes with their id. They stay in one place of the heap, so that moving the key
+/// leaves no copy behind.
 pub(super) struct Key {
     id: KeyId,
-    bytes: Zeroizing<[u8; 32]>,
+    bytes: SecretBox<[u8; 32]>,
 }
 
 impl Key {
     pub(super) fn new(random: &dyn Random) -> Self {
-        let mut key = Self {
-            id: [0; 8],
-            bytes: Zeroizing::new([0; 32]),
-        };
-        random.fill(&mut key.id);
-        random.fill(key.bytes.as_mut_slice());
-        key
+        let mut id = [0; 8];
+        random.fill(&mut id);
+        Self::from_parts(id, SecretBox::init_with_mut(|bytes: &mut [u8; 32]| random.fill(bytes)))
     }
 
-    pub(super) const fn from_parts(id: KeyId, bytes: Zeroizing<[u8; 32]>) -> Self {
+    pub(super) const fn from_parts(id: KeyId, bytes: SecretBox<[u8; 32]>) -> Self {
         Self { id, bytes }
     }
 
@@ -48,7 +46,7 @@ impl Key {
     }
 
     pub(super) fn bytes(&self) -> &[u8; 32] {
-        &self.bytes
+        self.bytes.expose_secret()
     }
 
     /// The id and the bytes, sealed under the key above.
@@ -56,7 +54,7 @@ impl Key {
         let mut plain = Zeroizing::new([0; 40]);
         let (id, bytes) = plain.split_at_mut(8);
         id.copy_from_slice(&self.id);
-        bytes.copy_from_slice(self.bytes.as_slice());
+        bytes.copy_from_slice(self.bytes());
         record::seal(above, bound, Padding::None, plain.as_slice(), random).map(WrappedKey)
     }
 
@@ -65,7 +63,8 @@ impl Key {
         let plain = record::open(above, bound, Padding::None, &wrapped.0)?;
         let (id, bytes) = plain.split_first_chunk().ok_or(Error::CryptoIntegrity)?;
         let bytes: &[u8; 32] = bytes.try_into().map_err(|_| Error::CryptoIntegrity)?;
-        Ok(Self::from_parts(*id, Zeroizing::new(*bytes)))
+        let bytes = SecretBox::init_with_mut(|own: &mut [u8; 32]| own.copy_from_slice(bytes));
+        Ok(Self::from_parts(*id, bytes))
     }
 }
 

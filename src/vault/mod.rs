@@ -12,7 +12,7 @@
 //! The layout of a record is in `record.rs`; whoever keeps the bytes is not told of it.
 //! What would surprise: nothing but keys is ever sealed under a root or tenant key, and
 //! the types say so: [`Vault::seal`] takes a [`RecordKey`] only. Every failure to open,
-//! for whatever reason, is the one [`Error::CryptoIntegrity`](crate::error::Error::CryptoIntegrity).
+//! for whatever reason, is the one `Error::CryptoIntegrity`.
 
 mod key;
 mod record;
@@ -110,7 +110,7 @@ impl Vault {
     /// A new key for a tenant, and the form in which it is kept.
     ///
     /// # Errors
-    /// [`Error::Internal`](crate::error::Error::Internal) when the crypto library fails.
+    /// `Error::Internal` when the crypto library fails.
     pub fn new_tenant_key(&self, tenant: TenantId) -> Result<(TenantKey, WrappedKey)> {
         let key = Key::new(&*self.random);
         let wrapped = key.wrap(&self.root, &key::of_tenant(tenant), &*self.random)?;
@@ -120,7 +120,7 @@ impl Vault {
     /// The key of a tenant, from the form in which it was kept.
     ///
     /// # Errors
-    /// [`Error::CryptoIntegrity`](crate::error::Error::CryptoIntegrity) when these bytes are not this tenant's key under this root.
+    /// `Error::CryptoIntegrity` when these bytes are not this tenant's key under this root.
     pub fn open_tenant_key(&self, tenant: TenantId, wrapped: &WrappedKey) -> Result<TenantKey> {
         let key = Key::unwrap(&self.root, &key::of_tenant(tenant), wrapped)?;
         Ok(TenantKey::new(tenant, key))
@@ -129,7 +129,7 @@ impl Vault {
     /// A new key for a user or for the tenant itself, and the form in which it is kept.
     ///
     /// # Errors
-    /// [`Error::Internal`](crate::error::Error::Internal) when the crypto library fails.
+    /// `Error::Internal` when the crypto library fails.
     pub fn new_key(&self, tenant: &TenantKey, owner: KeyOwner) -> Result<(RecordKey, WrappedKey)> {
         let key = Key::new(&*self.random);
         let wrapped = key.wrap(tenant.key(), &key::of_owner(tenant.tenant(), &owner), &*self.random)?;
@@ -139,7 +139,7 @@ impl Vault {
     /// The key of a user or of the tenant itself, from the form in which it was kept.
     ///
     /// # Errors
-    /// [`Error::CryptoIntegrity`](crate::error::Error::CryptoIntegrity) when these bytes are not this owner's key in this tenant.
+    /// `Error::CryptoIntegrity` when these bytes are not this owner's key in this tenant.
     pub fn open_key(&self, tenant: &TenantKey, owner: KeyOwner, wrapped: &WrappedKey) -> Result<RecordKey> {
         let key = Key::unwrap(tenant.key(), &key::of_owner(tenant.tenant(), &owner), wrapped)?;
         Ok(RecordKey::new(tenant.tenant(), owner, key))
@@ -148,7 +148,7 @@ impl Vault {
     /// Seals a secret for its place.
     ///
     /// # Errors
-    /// [`Error::Internal`](crate::error::Error::Internal) when the issuer or subject is longer than 65,535 bytes.
+    /// `Error::Internal` when the issuer or subject is longer than 65,535 bytes.
     pub fn seal(&self, key: &RecordKey, place: &Place<'_>, plain: &[u8]) -> Result<Sealed> {
         let connection = place.connection.map(|id| id.number().to_be_bytes());
         let bound = Bound::record(key, place, connection.as_ref());
@@ -158,7 +158,7 @@ impl Vault {
     /// Opens what was sealed for this place.
     ///
     /// # Errors
-    /// [`Error::CryptoIntegrity`](crate::error::Error::CryptoIntegrity) when anything does not fit.
+    /// `Error::CryptoIntegrity` when anything does not fit.
     pub fn open(&self, key: &RecordKey, place: &Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>> {
         let connection = place.connection.map(|id| id.number().to_be_bytes());
         let bound = Bound::record(key, place, connection.as_ref());
@@ -168,7 +168,7 @@ impl Vault {
     /// The private key of our own tokens (PKCS#8) in the form in which it is kept.
     ///
     /// # Errors
-    /// [`Error::Internal`](crate::error::Error::Internal) when the crypto library fails.
+    /// `Error::Internal` when the crypto library fails.
     pub fn wrap_signing_key(&self, kid: &str, pkcs8: &[u8]) -> Result<WrappedKey> {
         record::seal(&self.root, &key::of_signing(kid), Padding::None, pkcs8, &*self.random).map(WrappedKey)
     }
@@ -176,7 +176,7 @@ impl Vault {
     /// The private key of our own tokens (PKCS#8), from the form in which it was kept.
     ///
     /// # Errors
-    /// [`Error::CryptoIntegrity`](crate::error::Error::CryptoIntegrity) when these bytes are not the key of this name.
+    /// `Error::CryptoIntegrity` when these bytes are not the key of this name.
     pub fn open_signing_key(&self, kid: &str, wrapped: &WrappedKey) -> Result<Zeroizing<Vec<u8>>> {
         record::open(&self.root, &key::of_signing(kid), Padding::None, &wrapped.0)
     }

@@ -228,3 +228,153 @@ impl Derived {
 fn failed() -> Error {
     Error::internal("the crypto library could not seal")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::SecretBox;
+
+    use crate::clock::SeededRandom;
+
+    fn secret(byte: u8) -> SecretBox<[u8; 32]> {
+        SecretBox::new(Box::new([byte; 32]))
+    }
+
+    /// A product in the field of GHASH (NIST SP 800-38D, 6.3).
+    fn product(x: u128, y: u128) -> u128 {
+        let (mut z, mut v) = (0, y);
+        for bit in (0..128).rev() {
+            if x >> bit & 1 == 1 {
+                z ^= v;
+            }
+            v = (v >> 1) ^ if v & 1 == 1 { 0xe1 << 120 } else { 0 };
+        }
+        z
+    }
+
+    fn power(x: u128, exponent: u128) -> u128 {
+        let one = 1 << 127;
+        (0..128).rev().fold(one, |so_far, bit| {
+            let squared = product(so_far, so_far);
+            if exponent >> bit & 1 == 1 {
+                product(squared, x)
+            } else {
+                squared
+            }
+        })
+    }
+
+    fn inverse(x: u128) -> u128 {
+        power(x, u128::MAX - 1)
+    }
+
+    /// What GHASH sums up: each part in blocks of 16 bytes, then both lengths in bits.
+    fn blocks(aad: &[u8], body: &[u8]) -> Vec<u128> {
+        let block = |bytes: &[u8]| {
+            let mut block = [0; 16];
+            block[..bytes.len()].copy_from_slice(bytes);
+            u128::from_be_bytes(block)
+        };
+        let lengths = ((aad.len() as u128 * 8) << 64) | (body.len() as u128 * 8);
+        let parts = aad.chunks(16).chain(body.chunks(16)).map(block);
+        parts.chain([lengths]).collect()
+    }
+
+    /// The two secrets that make a GCM tag: the hash key, and the mask for this nonce.
+    struct Gcm {
+        hash_key: u128,
+        mask: u128,
+    }
+
+    impl Gcm {
+        /// Found out by asking for two tags: that of nothing at all is the mask alone.
+        fn of(derived: &Derived) -> Self {
+            let tag = |aad: &[u8]| {
+                let tag = derived
+                    .cipher()
+                    .unwrap()
+                    .seal_in_place_separate_tag(nonce(), aead::Aad::from(aad), &mut [])
+                    .unwrap();
+                u128::from_be_bytes(tag.as_ref().try_into().unwrap())
+            };
+            let mask = tag(&[]);
+            let lengths = 128 << 64;
+            Self {
+                hash_key: product(tag(&[0; 16]) ^ mask, inverse(lengths)),
+                mask,
+            }
+        }
+
+        fn tag(&self, blocks: &[u128]) -> u128 {
+            blocks.iter().fold(0, |sum, block| product(sum ^ block, self.hash_key)) ^ self.mask
+        }
+    }
+
+    const NONCE: [u8; aead::NONCE_LEN] = [9; aead::NONCE_LEN];
+
+    fn nonce() -> aead::Nonce {
+        aead::Nonce::assume_unique_for_key(NONCE)
+    }
+
+    #[test]
+    fn sec_vlt_13_one_ciphertext_for_two_keys_is_refused_at_the_commitment() {
+        let random = SeededRandom::new(1);
+        let (ours, theirs) = (Key::from_parts([1; 8], secret(2)), Key::from_parts([1; 8], secret(3)));
+        let bound = Bound::nowhere("event");
+        let aad = bound.to_aad(ours.id()).unwrap();
+        let salt = [4; SALT_LEN];
+        let both = [&ours, &theirs].map(|key| Derived::new(key, &salt, &aad).unwrap());
+
+        // The last block of the ciphertext is chosen so that the tag fits both keys.
+        let mut body = vec![5; BLOCK];
+        random.fill(&mut body);
+        body[BLOCK - 16..].fill(0);
+        let [first, second] = [&both[0], &both[1]].map(Gcm::of);
+        let sums = blocks(&aad, &body);
+        let difference = first.tag(&sums) ^ second.tag(&sums);
+        let weights = power(first.hash_key, 2) ^ power(second.hash_key, 2);
+        body[BLOCK - 16..].copy_from_slice(&product(difference, inverse(weights)).to_be_bytes());
+        let sums = blocks(&aad, &body);
+        assert_eq!(first.tag(&sums), second.tag(&sums));
+        body.extend_from_slice(&first.tag(&sums).to_be_bytes());
+
+        // GCM alone opens it under either key, to two different texts.
+        let texts = [&both[0], &both[1]].map(|derived| {
+            let mut text = body.clone();
+            let cipher = derived.cipher().unwrap();
+            cipher.open_in_place(nonce(), aead::Aad::from(&aad), &mut text).unwrap();
+            text
+        });
+        assert_ne!(texts[0], texts[1]);
+
+        // The record opens under the key that it is committed to, and under no other.
+        for (committed, derived) in both.iter().enumerate() {
+            let mut sealed = vec![LAYOUT, AES_256_GCM];
+            sealed.extend_from_slice(&[[1; 8].as_slice(), &salt, derived.commitment(), &NONCE, &body].concat());
+            for (n, key) in [&ours, &theirs].into_iter().enumerate() {
+                let answer = open(key, &bound, Padding::None, &sealed);
+                assert_eq!(answer.is_ok(), n == committed, "key {n}, committed to {committed}");
+            }
+        }
+    }
+
+    #[test]
+    fn padding_that_is_not_ours_is_refused() {
+        let key = Key::from_parts([1; 8], secret(2));
+        let random = SeededRandom::new(1);
+        let bound = Bound::nowhere("event");
+        let opens = |plain: &[u8]| {
+            let sealed = seal(&key, &bound, Padding::None, plain, &random).unwrap();
+            open(&key, &bound, Padding::To64, &sealed).ok().map(|plain| plain.len())
+        };
+        let padded = |text: usize, zeros: usize| [vec![1; text], vec![PADDING_MARK], vec![0; zeros]].concat();
+        assert_eq!(opens(&padded(63, 0)), Some(63));
+        assert_eq!(opens(&padded(0, 63)), Some(0));
+        assert_eq!(opens(&padded(64, 63)), Some(64));
+        assert_eq!(opens(&padded(63, 64)), None, "a block too many");
+        assert_eq!(opens(&padded(10, 52)), None, "not a whole block");
+        assert_eq!(opens(&[0; 64]), None, "no mark");
+        assert_eq!(opens(&[1; 64]), None, "no mark");
+        assert_eq!(opens(&[]), None, "nothing");
+    }
+}

@@ -11,6 +11,7 @@
 use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretBox};
 use zeroize::Zeroizing;
 
 use super::key::{Key, KeyId};
@@ -23,7 +24,7 @@ const FORM: &str = "oneself-root-key-v1";
 const ANY_FORM: &str = "oneself-root-key-";
 
 /// The key that wraps all others. It is kept in a file and never in the store.
-pub struct RootKey(Zeroizing<[u8; 32]>);
+pub struct RootKey(SecretBox<[u8; 32]>);
 
 /// Why a text is not a root key. No variant shows any of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,19 +46,19 @@ pub enum RootKeyFault {
 impl RootKey {
     /// A new key.
     pub fn generate(random: &dyn Random) -> Self {
-        let mut bytes = Zeroizing::new([0; 32]);
-        random.fill(bytes.as_mut_slice());
-        Self(bytes)
+        Self(SecretBox::init_with_mut(|bytes: &mut [u8; 32]| random.fill(bytes)))
     }
 
     /// The key with these bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self(SecretBox::init_with_mut(|own: &mut [u8; 32]| {
+            own.copy_from_slice(bytes)
+        }))
     }
 
     /// The line for the key file, with its line feed.
     pub fn to_text(&self) -> SecretString {
-        let key = Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0.as_slice()));
+        let key = Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0.expose_secret()));
         let stated = Zeroizing::new(format!("{FORM} {}", key.as_str()));
         format!("{} {}\n", stated.as_str(), checksum(&stated)).into()
     }
@@ -89,7 +90,7 @@ impl RootKey {
         }
         let mut bytes = Zeroizing::new([0; 32]);
         match URL_SAFE_NO_PAD.decode_slice(key, bytes.as_mut_slice()) {
-            Ok(32) => Ok(Self(bytes)),
+            Ok(32) => Ok(Self::from_bytes(&bytes)),
             _ => Err(RootKeyFault::Malformed),
         }
     }
@@ -113,7 +114,7 @@ impl RootKey {
     /// ever the key of a record.
     fn derived(&self, purpose: &[u8]) -> [u8; 32] {
         let salt = hmac::Key::new(hmac::HMAC_SHA256, FORM.as_bytes());
-        let extracted = hmac::sign(&salt, self.0.as_slice());
+        let extracted = hmac::sign(&salt, self.0.expose_secret());
         let key = hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref());
         let mut out = [0; 32];
         out.copy_from_slice(hmac::sign(&key, &[purpose, &[1]].concat()).as_ref());
@@ -132,7 +133,6 @@ mod tests {
     use aws_lc_rs::hkdf;
 
     use super::*;
-    use crate::secret::ExposeSecret as _;
 
     const LINE: &str = "oneself-root-key-v1 BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc ";
 
@@ -147,7 +147,7 @@ mod tests {
         assert!(text.starts_with(LINE) && text.ends_with('\n'), "{text}");
         for text in [&text, text.trim_end(), &text.replace('\n', "\r\n")] {
             let back = RootKey::from_text(text).unwrap();
-            assert_eq!(back.0.as_slice(), [7; 32]);
+            assert_eq!(*back.0.expose_secret(), [7; 32]);
         }
     }
 

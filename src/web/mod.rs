@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod path;
 pub mod query;
 pub mod refusal;
+pub mod reply;
 pub mod server;
 pub mod strict;
 pub mod tls;
@@ -25,6 +26,7 @@ pub mod tls;
 pub use fields::{Fault, Fields, Reason};
 pub use front::{Arrival, Dialect, Front, Origins};
 pub use refusal::{Place, Refusal, Spell};
+pub use reply::Json;
 pub use server::{Limits, Server};
 
 /// Tells the operator of what is no caller's fault. The one place where the core's errors

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 
 use crate::api::link::error::Problem;
@@ -10,6 +9,7 @@ use crate::api::link::request::{Asking, PageRequest};
 use crate::api::link::wire;
 use crate::app::App;
 use crate::id::EventId;
+use crate::web::Json;
 use crate::web::query::Query;
 
 /// What cursors of this list are sealed for.

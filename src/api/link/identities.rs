@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -16,6 +15,7 @@ use crate::app::unlink::{Ending, LastWayIn};
 use crate::domain::ConnectionRef;
 use crate::error::{Error, Noun};
 use crate::id::IdentityId;
+use crate::web::Json;
 use crate::web::body::JsonObject;
 use crate::web::fields::{Fields, Reason};
 use crate::web::path::Segments;

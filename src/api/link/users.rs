@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 
@@ -16,6 +15,7 @@ use crate::error::Error;
 use crate::id::UserId;
 use crate::secret::SecretString;
 use crate::store::Page;
+use crate::web::Json;
 use crate::web::body::JsonObject;
 use crate::web::fields::{Fields, Reason};
 use crate::web::path::Segments;

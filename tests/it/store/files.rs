@@ -1,0 +1,184 @@
+//! The embedded store's two files: opened again, refused, finished after a crash.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::world::World;
+use oneself::clock::{ManualClock, SeededRandom};
+use oneself::domain::*;
+use oneself::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
+use oneself::store::*;
+use rusqlite::Connection as Sqlite;
+
+fn open(dir: &Path) -> Result<SqliteStore, OpenError> {
+    let clock = Arc::new(ManualClock::at("2027-01-15T08:00:00Z".parse().unwrap()));
+    SqliteStore::open(dir, clock, Arc::new(SeededRandom::new(1)), &SqliteOptions::default())
+}
+
+fn refusal(dir: &Path) -> OpenError {
+    match open(dir) {
+        Ok(_) => panic!("it was opened"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn everything_is_there_after_the_store_was_opened_again() {
+    let w = World::new().await;
+    let mut new = w.new_user();
+    new.new_key = Some(w.new_key(new.user.id, 3));
+    let user = w.make(new).await;
+    let identity = w.attach(user, w.with_tokens(&w.twitter, "1")).await;
+    let before = (
+        w.get(user).await,
+        w.store.find_tokens(w.tenant, identity.id).await.unwrap(),
+    );
+    let last = w.events().await.last().unwrap().id;
+    assert!(w.dir.path().join("data.db-wal").exists());
+    let w = w.reopened();
+    assert_eq!(
+        before,
+        (
+            w.get(user).await,
+            w.store.find_tokens(w.tenant, identity.id).await.unwrap()
+        )
+    );
+    assert_eq!(w.key_of(user).await, Some(3));
+    // The clock stands still, and the source of chance gives the next ids all the same.
+    w.make_user().await;
+    assert!(w.events().await.last().unwrap().id > last);
+    let dir = w.dir.clone();
+    drop(w);
+    assert!(!dir.path().join("data.db-wal").exists(), "closing leaves no log behind");
+    assert!(!dir.path().join("keys.db-wal").exists());
+}
+
+#[test]
+fn sec_ops_a_newer_schema_is_refused_and_left_alone() {
+    for file in ["data.db", "keys.db"] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()).unwrap());
+        let path = dir.path().join(file);
+        Sqlite::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 2)
+            .unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let error = refusal(dir.path());
+        assert!(
+            matches!(error, OpenError::NewerSchema { found: 2, known: 1, .. }),
+            "{error:?}"
+        );
+        let text = error.to_string();
+        assert!(
+            text.contains(file) && text.contains('2') && text.contains('1'),
+            "{text}"
+        );
+        assert!(SqliteStore::migrate(dir.path(), &SqliteOptions::default()).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn an_older_schema_waits_for_migrate() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    let file = Sqlite::open(dir.path().join("data.db")).unwrap();
+    file.pragma_update(None, "user_version", 0).unwrap();
+    drop(file);
+    assert!(matches!(
+        refusal(dir.path()),
+        OpenError::NeedsMigration { found: 0, known: 1, .. }
+    ));
+    let dir = tempfile::tempdir().unwrap();
+    SqliteStore::migrate(dir.path(), &SqliteOptions::default()).unwrap();
+    SqliteStore::migrate(dir.path(), &SqliteOptions::default()).unwrap();
+    open(dir.path()).unwrap();
+}
+
+#[test]
+fn what_is_not_ours_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("keys.db"), vec![b'x'; 8192]).unwrap();
+    assert!(matches!(refusal(dir.path()), OpenError::Corrupt { .. }));
+
+    let dir = tempfile::tempdir().unwrap();
+    let other = Sqlite::open(dir.path().join("data.db")).unwrap();
+    other
+        .execute_batch("PRAGMA application_id = 7; CREATE TABLE users (id)")
+        .unwrap();
+    drop(other);
+    std::fs::write(dir.path().join("keys.db"), b"").unwrap();
+    assert!(matches!(refusal(dir.path()), OpenError::Corrupt { .. }));
+
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    std::fs::remove_file(dir.path().join("keys.db")).unwrap();
+    let error = refusal(dir.path());
+    assert!(
+        matches!(&error, OpenError::Corrupt { file, .. } if file.ends_with("keys.db")),
+        "{error}"
+    );
+    assert!(!dir.path().join("keys.db").exists(), "no empty one is put in its place");
+
+    let error = refusal(&dir.path().join("nowhere"));
+    assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_key_deletion_that_a_crash_cut_short_is_finished_at_open() {
+    let w = World::new().await;
+    let mut new = w.new_user();
+    new.new_key = Some(w.new_key(new.user.id, 3));
+    let (tenant, user) = (w.tenant, w.make(new).await);
+    let (dir, clock, random) = (w.dir.clone(), w.clock.clone(), w.random.clone());
+    drop(w);
+    // The state between the commit of the data and that of the keys.
+    let data = Sqlite::open(dir.path().join("data.db")).unwrap();
+    data.execute(
+        "INSERT INTO key_deletions (tenant, user_id) VALUES (?1, ?2)",
+        rusqlite::params![tenant.number(), user.as_bytes().as_slice()],
+    )
+    .unwrap();
+    let store = super::world::open(&dir, &clock, &random);
+    let key = store.find_key(tenant, KeyOwner::User(user)).await.unwrap();
+    assert_eq!(key, None);
+    store.check().await.unwrap();
+    let left: i64 = data
+        .query_row("SELECT count(*) FROM key_deletions", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0, "the note goes with the next act");
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_is_undone_whole_and_the_writer_goes_on() {
+    let w = World::new().await;
+    let user = w.make_user().await;
+    // Somebody else holds the file, which must never happen; the disk does not answer either way.
+    let full = Sqlite::open(w.dir.path().join("data.db")).unwrap();
+    full.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let link = w.link(user, w.with_tokens(&w.twitter, "1"));
+    let error = w.store.link(w.tenant, link).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(!error.to_string().is_empty());
+    assert_eq!(w.get(user).await.identities.len(), 1, "reads go on");
+    full.execute_batch("ROLLBACK").unwrap();
+    w.attach(user, w.with_tokens(&w.twitter, "1")).await;
+}
+
+#[tokio::test]
+async fn what_is_queued_is_done_when_the_store_is_dropped() {
+    let w = World::new().await;
+    let user = w.make_user().await;
+    let mut waiting = Vec::new();
+    for n in 0..50 {
+        let (store, tenant) = (w.store.clone(), w.tenant);
+        let link = w.link(user, w.identity(&w.twitter, &n.to_string()));
+        waiting.push(tokio::spawn(async move { store.link(tenant, link).await }));
+    }
+    for task in waiting {
+        assert!(matches!(task.await.unwrap().unwrap(), Linked::Attached(_)));
+    }
+    let w = w.reopened();
+    assert_eq!(w.get(user).await.identities.len(), 51);
+}

@@ -1,0 +1,15 @@
+//! What every store must do, written over `&dyn Store`; and what only the embedded one has.
+//!
+//! `world` opens a fresh store with one tenant, its connections and builders for acts. A
+//! further database gets a line in `World::new` and passes the same files.
+
+mod absorb;
+mod events;
+mod files;
+mod link;
+mod races;
+mod schema;
+mod tenants;
+mod unlink;
+mod users;
+mod world;

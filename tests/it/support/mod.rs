@@ -1,0 +1,4 @@
+//! What tests of several areas use.
+
+pub mod http;
+pub mod server;

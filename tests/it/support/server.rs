@@ -1,0 +1,187 @@
+//! The whole server in process: the real front and router on a port of its own, over a
+//! fresh store in a directory of its own. Time stands still until a test moves it, and
+//! chance repeats itself, so ids and whole bodies repeat too.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oneself::api;
+use oneself::app::log_in::AccessTokenRequest;
+use oneself::app::tenants::Credentials;
+use oneself::app::{App, Origins, Parts, PasswordSettings};
+use oneself::clock::{ManualClock, SeededRandom};
+use oneself::domain::{Grant, Scopes};
+use oneself::jwt::SigningKey;
+use oneself::secret::ExposeSecret;
+use oneself::store::sqlite::{SqliteOptions, SqliteStore};
+use oneself::store::{Store, StoredSigningKey};
+use oneself::vault::{RootKey, Vault};
+use oneself::web::metrics::Metrics;
+use oneself::web::{Front, Limits, Server};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::http::Client;
+
+/// When every test begins.
+pub const BEGINNING: &str = "2026-01-02T03:04:05Z";
+
+/// A server, for as long as it is held.
+pub struct TestServer {
+    pub app: Arc<App>,
+    pub address: SocketAddr,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<dyn Store>,
+    pub directory: tempfile::TempDir,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl TestServer {
+    pub async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
+        let random = Arc::new(SeededRandom::new(7));
+        let store = SqliteStore::open(
+            directory.path(),
+            clock.clone(),
+            random.clone(),
+            &SqliteOptions::default(),
+        );
+        let store: Arc<dyn Store> = Arc::new(store.unwrap());
+        let vault = Vault::new(RootKey::generate(&*random), random.clone());
+        keep_fixed_signing_key(&*store, &vault).await;
+
+        let server = Server::bind("127.0.0.1:0".parse().unwrap(), None, Limits::default())
+            .await
+            .unwrap();
+        let address = server.address();
+        let origin = format!("http://{address}");
+        let parts = Parts {
+            store: store.clone(),
+            vault,
+            clock: clock.clone(),
+            random: random.clone(),
+            origins: Origins::parse([origin.as_str()]).unwrap(),
+            passwords: PasswordSettings::cheap_for_tests(),
+        };
+        let app = Arc::new(App::start(parts).await.unwrap());
+        let origins = oneself::web::Origins::new([&origin]).unwrap();
+        let front = Front::new(
+            api::router(&app),
+            origins,
+            api::dialects(),
+            Metrics::new().unwrap(),
+            &*random,
+        );
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(server.serve(front, async move {
+            let _ = stopped.await;
+        }));
+        Self {
+            app,
+            address,
+            clock,
+            store,
+            directory,
+            stop: Some(stop),
+        }
+    }
+
+    /// A new tenant and its credentials.
+    pub async fn tenant(&self, name: &str) -> Tenant {
+        Tenant {
+            credentials: self.app.create_tenant(name).await.unwrap(),
+            app: self.app.clone(),
+            address: self.address,
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    pub fn issuer(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}
+
+/// A tenant of a test server.
+pub struct Tenant {
+    pub credentials: Credentials,
+    app: Arc<App>,
+    address: SocketAddr,
+}
+
+impl Tenant {
+    /// A client with a token of the tenant's first client, for every right.
+    pub async fn client(&self) -> Client {
+        self.client_for(Scopes::for_machines()).await
+    }
+
+    /// A client with a token for these rights only.
+    pub async fn client_for(&self, scopes: Scopes) -> Client {
+        let id = self.credentials.client_id.to_string();
+        let client = self
+            .app
+            .authenticate_client(&id, &self.credentials.client_secret)
+            .await
+            .unwrap();
+        let request = AccessTokenRequest {
+            client: &client,
+            subject: format!("{id}@clients"),
+            user: None,
+            scopes,
+            issuer: &format!("http://{}/", self.address),
+            audience: format!("http://{}/api/v2/", self.address),
+        };
+        let (token, _) = self.app.issue_access_token(request).unwrap();
+        Client::new(self.address).bearer(token.expose_secret())
+    }
+
+    /// What the tenant's first client asks for tokens with.
+    pub fn token_request(&self) -> Value {
+        json!({
+            "grant_type": "client_credentials",
+            "client_id": self.credentials.client_id.to_string(),
+            "client_secret": self.credentials.client_secret.expose_secret(),
+            "audience": format!("http://{}/api/v2/", self.address),
+        })
+    }
+
+    /// A further client that may ask for tokens by passwords: id and secret.
+    pub async fn password_client(&self, server: &TestServer) -> (String, String) {
+        let grants = [Grant::ClientCredentials, Grant::PasswordRealm];
+        let name = &self.credentials.tenant;
+        let (client, secret) = server
+            .app
+            .add_client(name, "web", &grants, None::<Scopes>)
+            .await
+            .unwrap();
+        (client.id.to_string(), secret.expose_secret().to_owned())
+    }
+}
+
+/// One key for all tests: making an RSA key takes longer than most of them.
+async fn keep_fixed_signing_key(store: &dyn Store, vault: &Vault) {
+    let key = SigningKey::fixed_for_tests().unwrap();
+    let stored = StoredSigningKey {
+        kid: key.kid().to_owned(),
+        wrapped: vault.wrap_signing_key(key.kid(), &key.to_pkcs8().unwrap()).unwrap(),
+        certificate: key.certificate().to_vec(),
+        created_at: BEGINNING.parse().unwrap(),
+    };
+    store.create_signing_key(&stored).await.unwrap();
+}
