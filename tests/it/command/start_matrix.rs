@@ -103,7 +103,9 @@ const STARTS: &[Row] = &[
         &["https://0.0.0.0:"]),
     row("loopback with TLS", certificate, TLS, 0, &["https://127.0.0.1:"]),
     row("no admin address", nothing, &["--admin-listen", ""], 0, &[" (data data)"]),
-    row("settings from a file", |f| settings(f, "drain_seconds = 1\nlog_format = 'pretty'"), FILE, 0, &["ready"]),
+    row("settings from a file", |f| {
+        settings(f, "listen = '127.0.0.3:0'\nadmin_listen = ''\nlog_format = 'pretty'");
+    }, FILE, 0, &["127.0.0.3", " (data data)"]),
     row("an empty directory that others may read", |f| {
         fs::create_dir(f.join("data")).unwrap();
         mode(&f.join("data"), 0o755);
