@@ -7,15 +7,18 @@ use axum::Router;
 use crate::app::App;
 use crate::web::front::Dialect;
 
-// pub mod auth0;
+pub mod auth0;
 pub mod link;
 
 /// Every route of every dialect.
 pub fn router(app: &Arc<App>) -> Router {
-    Router::new().merge(link::router()).with_state(app.clone())
+    Router::new()
+        .merge(link::router())
+        .with_state(app.clone())
+        .merge(auth0::router(app))
 }
 
 /// How each dialect spells what the front refuses.
 pub fn dialects() -> Vec<Dialect> {
-    link::dialects()
+    [link::dialects(), auth0::dialects()].concat()
 }

@@ -17,7 +17,7 @@ use crate::domain::{
 use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
-use crate::store::{self, Acted, Linked, Login, NewIdentity, NewKey, Once, Repeated};
+use crate::store::{self, Acted, Linked, Login, NewIdentity, NewKey, Once, Repeated, UserWithIdentities};
 
 /// How often an act is prepared again when what it was prepared from has changed.
 pub(super) const ATTEMPTS: usize = 8;
@@ -168,22 +168,29 @@ impl App {
         Err(Error::Busy { retry_after: 1 })
     }
 
+    /// The user whose identities a caller may change, with all of them.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`], [`Error::NotYourself`], [`Error::NotFound`].
+    pub async fn user_to_link(&self, caller: &Caller, which: &UserRef) -> Result<UserWithIdentities> {
+        const OVER_ALL: &[Scope] = &[Scope::UpdateUsers];
+        const EITHER: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities];
+        caller.needs(EITHER)?;
+        let found = self.store.find_user_with_identities(caller.tenant, which).await?;
+        if !caller.scopes.has_any(OVER_ALL) && found.as_ref().map(|found| found.user.id) != caller.user {
+            return Err(Error::NotYourself);
+        }
+        found.ok_or(Error::NotFound(Noun::User))
+    }
+
     /// Vouching for an account takes a right over all users; proving it by a token, which is
     /// checked before this, is open to people on themselves too.
     async fn may_link(&self, caller: &Caller, request: &LinkRequest) -> Result<()> {
         const OVER_ALL: &[Scope] = &[Scope::UpdateUsers];
-        const EITHER: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities];
         match &request.if_owned {
             IfOwned::Absorb {
                 proof: Proof::TwoProof, ..
-            } if !caller.scopes.has_any(OVER_ALL) => {
-                caller.needs(EITHER)?;
-                let user = self.store.find_user(caller.tenant, &request.user).await?;
-                match user {
-                    Some(user) => caller.needs_over(user.id, OVER_ALL, EITHER, EITHER),
-                    None => Err(Error::NotYourself),
-                }
-            }
+            } if !caller.scopes.has_any(OVER_ALL) => self.user_to_link(caller, &request.user).await.map(drop),
             _ => caller.needs(OVER_ALL),
         }
     }

@@ -22,6 +22,7 @@ pub mod log_in;
 mod merge_users;
 pub mod origins;
 mod passwords;
+pub mod read_tokens;
 pub mod resolve;
 mod signing;
 pub mod tenants;

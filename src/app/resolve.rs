@@ -1,7 +1,7 @@
 //! `resolve`: whose account is this?
 
 use crate::app::App;
-use crate::domain::{Caller, Connection, ConnectionRef, Identity, IdentityKey, Scope, UserRef};
+use crate::domain::{Caller, Connection, ConnectionRef, IdentityKey, Scope, UserRef};
 use crate::error::{Error, Noun, Result};
 use crate::store::UserWithIdentities;
 
@@ -13,7 +13,7 @@ pub enum Located {
     /// Nobody has it; the connection, if only one can be meant.
     Unknown(Option<Connection>),
     /// Somebody has it.
-    Owned(Connection, Identity),
+    Owned(Connection),
 }
 
 impl App {
@@ -55,9 +55,13 @@ impl App {
                 issuer: connection.issuer.clone(),
                 subject: subject.to_owned(),
             };
-            if let Some(identity) = self.store.find_identity(caller.tenant, &key).await? {
-                return Ok(Located::Owned(connection.clone(), identity));
+            if self.store.find_identity(caller.tenant, &key).await?.is_some() {
+                return Ok(Located::Owned(connection.clone()));
             }
+        }
+        // Nobody means the built-in database where there is another choice.
+        if candidates.len() > 1 {
+            candidates.retain(|connection| !connection.is_built_in());
         }
         Ok(match (candidates.pop(), candidates.is_empty()) {
             (None, _) => Located::NoConnection,

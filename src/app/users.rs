@@ -3,6 +3,8 @@
 //! What would surprise: a change is read, made and written with the version that was read,
 //! and made again when somebody else was faster, so no change is lost between two writers.
 
+use serde_json::Value;
+
 use crate::app::App;
 use crate::app::link::{ATTEMPTS, Asserted, OnceKey};
 use crate::domain::{
@@ -18,6 +20,9 @@ use crate::store::{
 
 /// The longest password, in bytes, in every dialect.
 const PASSWORD_LIMIT_BYTES: usize = 72;
+
+/// Why a user of a connection cannot have a user name there.
+pub const NO_USERNAMES: &str = "is for connections whose people have user names";
 
 /// A user to be made.
 #[derive(Debug, Default)]
@@ -79,6 +84,18 @@ pub enum Text {
 }
 
 impl Text {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Email,
+        Self::Username,
+        Self::PhoneNumber,
+        Self::Name,
+        Self::Nickname,
+        Self::GivenName,
+        Self::FamilyName,
+        Self::Picture,
+    ];
+
     /// The attribute's name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -93,7 +110,8 @@ impl Text {
         }
     }
 
-    const fn of(self, profile: &mut Profile) -> &mut Option<String> {
+    /// Where it is in a profile.
+    pub const fn of(self, profile: &mut Profile) -> &mut Option<String> {
         match self {
             Self::Email => &mut profile.email,
             Self::Username => &mut profile.username,
@@ -127,7 +145,10 @@ impl App {
             .unwrap_or_else(|| ConnectionRef::Name(connection::BUILT_IN.to_owned()));
         let connection = self.existing_connection(tenant, &at).await?;
         let now = self.clock.now();
-        let mut user = User::new(UserId::new(&*self.clock, &*self.random), request.profile, now);
+        let mut profile = request.profile;
+        check_username(&connection, profile.username.as_deref())?;
+        fold_names(&connection, &mut profile);
+        let mut user = User::new(UserId::new(&*self.clock, &*self.random), profile, now);
         user.blocked = request.blocked;
         user.user_metadata = request.user_metadata;
         user.app_metadata = request.app_metadata;
@@ -136,6 +157,7 @@ impl App {
             Some(password) => Some(self.hash_password(&connection, password).await?),
             None => None,
         };
+        let chosen = request.subject.is_some();
         let subject = request.subject.unwrap_or_else(|| user.id.to_string());
         let event = |kind| NewEvent {
             kind,
@@ -194,7 +216,7 @@ impl App {
                 }
                 _ => Err(Error::KeyReused),
             },
-            Created::IdentityTaken if connection.is_database() => Err(Error::Conflict(Unique::UserId)),
+            Created::IdentityTaken if chosen => Err(Error::Conflict(Unique::UserId)),
             Created::IdentityTaken => Err(Error::IdentityTaken),
             Created::BirthplaceTaken => Err(Error::Conflict(Unique::UserId)),
             Created::LoginTaken(kind) => Err(Error::Conflict(kind.unique())),
@@ -367,6 +389,7 @@ impl App {
             text.of(profile).clone_from(value);
         }
         let login_profile = secondary.as_mut().unwrap_or(&mut new.profile);
+        fold_names(connection, login_profile);
         let email_changes = changes.texts.iter().any(|(text, _)| *text == Text::Email);
         if email_changes && changes.email_verified.is_none() {
             login_profile.email_verified = Some(false);
@@ -375,7 +398,7 @@ impl App {
         login_profile.phone_verified = changes.phone_verified.or(login_profile.phone_verified);
         let names = login_names(connection, login_profile, identity.has_password || hash.is_some());
         let login_changes = hash.is_some() || changes.texts.iter().any(|(text, _)| text.is_of_login());
-        let login = login_changes.then(|| (identity.id, Login { names, password: hash }));
+        let login = login_changes.then_some((identity.id, Login { names, password: hash }));
 
         merge(&mut new.user_metadata, changes.user_metadata.as_ref());
         merge(&mut new.app_metadata, changes.app_metadata.as_ref());
@@ -456,15 +479,46 @@ fn may_update(caller: &Caller, changes: &UserChanges) -> Result<()> {
 fn check_changeable(connection: &Connection, changes: &UserChanges) -> Result<()> {
     let ours = connection.is_database() || matches!(connection.provider.as_str(), "email" | "sms");
     if ours {
-        return Ok(());
+        let username = changes.texts.iter().find(|(text, _)| *text == Text::Username);
+        return check_username(connection, username.and_then(|(_, name)| name.as_deref()));
     }
-    match changes
-        .names()
-        .into_iter()
-        .find(|name| !matches!(*name, "blocked" | "user_metadata" | "app_metadata"))
-    {
+    let names_are_ours = matches!(
+        option(connection, "set_user_root_attributes").and_then(Value::as_str),
+        Some("on_first_login" | "never_on_login")
+    );
+    match changes.names().into_iter().find(|name| match *name {
+        "blocked" | "user_metadata" | "app_metadata" => false,
+        "name" | "nickname" | "given_name" | "family_name" | "picture" => !names_are_ours,
+        _ => true,
+    }) {
         Some(name) => Err(Error::invalid(name, "is its network's to change, not ours")),
         None => Ok(()),
+    }
+}
+
+/// What Auth0's interface keeps of how a connection behaves.
+fn option<'a>(connection: &'a Connection, name: &str) -> Option<&'a Value> {
+    connection.auth0.get("options")?.get(name)
+}
+
+/// That people of this connection have user names, if one is given. In the built-in
+/// connection they may.
+fn check_username(connection: &Connection, username: Option<&str>) -> Result<()> {
+    let have_names =
+        connection.is_built_in() || option(connection, "requires_username").and_then(Value::as_bool) == Some(true);
+    match username {
+        Some(_) if !have_names => Err(Error::invalid("username", NO_USERNAMES)),
+        _ => Ok(()),
+    }
+}
+
+/// Databases keep e-mail addresses and user names in lower case (`api/auth0.md` 6.1); what
+/// the built-in one keeps was given through other interfaces, and stays as given.
+fn fold_names(connection: &Connection, profile: &mut Profile) {
+    if connection.is_database() && !connection.is_built_in() {
+        for name in [&mut profile.email, &mut profile.username].into_iter().flatten() {
+            *name = name.to_lowercase();
+        }
     }
 }
 
@@ -512,10 +566,7 @@ fn check_password(connection: &Connection, password: &SecretString) -> Result<()
     if password.len() > PASSWORD_LIMIT_BYTES {
         return Err(Error::invalid("password", "must have at most 72 bytes"));
     }
-    let policy = connection
-        .auth0
-        .get("options")
-        .and_then(|options| options.get("passwordPolicy"));
+    let policy = option(connection, "passwordPolicy");
     let length = password.chars().count();
     let has = |class: fn(char) -> bool| usize::from(password.chars().any(class));
     let classes = has(|c| c.is_lowercase())
@@ -526,7 +577,7 @@ fn check_password(connection: &Connection, password: &SecretString) -> Result<()
         .chars()
         .zip(password.chars().skip(1))
         .zip(password.chars().skip(2));
-    let strong = match policy.and_then(serde_json::Value::as_str) {
+    let strong = match policy.and_then(Value::as_str) {
         Some("none") => length >= 1,
         Some("low") => length >= 6,
         Some("fair") => {

@@ -65,6 +65,14 @@ pub fn verified(value: Option<&Value>) -> Option<bool> {
     }
 }
 
+/// Whether a name can be shown anywhere as it is: it holds no control character, and none
+/// that turns the direction of what follows or ends its line (API-09, D-84).
+pub fn is_display_text(text: &str) -> bool {
+    let turns_or_breaks =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.chars().any(|c| c.is_control() || turns_or_breaks(c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +97,24 @@ mod tests {
             assert_eq!(verified(Some(&other)), None, "{other}");
         }
         assert_eq!(verified(None), None);
+    }
+
+    #[test]
+    fn sec_api_09_names_do_not_turn_the_line_around() {
+        for fine in ["Ines Roth", "<img src=x>", "ᴮᴵᴳᴮᴵᴿᴰ", "עדי", "👩‍🚀"] {
+            assert!(is_display_text(fine), "{fine}");
+        }
+        for bad in [
+            "\u{202e}x",
+            "x\u{2066}",
+            "\u{85}",
+            "\u{2028}",
+            "\u{1b}[31m",
+            "X\nBcc: y",
+            "a\0",
+        ] {
+            assert!(!is_display_text(bad), "{bad:?}");
+        }
     }
 
     #[test]

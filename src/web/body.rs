@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use super::deadline::BodyTimedOut;
-use super::fields::{Fault, JsonType, Reason};
+use super::fault::{Fault, JsonType, Reason};
 use super::json;
 use super::query;
 use super::refusal::Refusal;

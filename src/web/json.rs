@@ -10,9 +10,10 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
-use super::fields::{Fault, Reason};
+use super::fault::{Fault, Reason};
 
 /// How deep arrays and objects may be nested.
 pub const DEPTH_LIMIT: usize = 32;
@@ -69,6 +70,15 @@ impl Reading {
     fn check_text<E: serde::de::Error>(&self, text: &str) -> Result<(), E> {
         if text.contains('\0') {
             return Err(self.fail(Reason::Nul));
+        }
+        Ok(())
+    }
+
+    fn count_member<E: serde::de::Error>(&self) -> Result<(), E> {
+        let seen = self.members.get() + 1;
+        self.members.set(seen);
+        if seen > MEMBER_LIMIT {
+            return Err(self.fail(Reason::TooManyMembers(MEMBER_LIMIT)));
         }
         Ok(())
     }
@@ -179,23 +189,23 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut members = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             self.reading.check_text(&name)?;
-            let seen = self.reading.members.get() + 1;
-            self.reading.members.set(seen);
-            let refused = if seen > MEMBER_LIMIT {
-                return Err(self.reading.fail(Reason::TooManyMembers(MEMBER_LIMIT)));
-            } else if members.contains_key(&name) {
-                self.reading.fail(Reason::Duplicate)
-            } else {
-                match access.next_value_seed(inside) {
-                    Ok(value) => {
-                        members.insert(name, value);
-                        continue;
-                    }
-                    Err(error) => error,
+            self.reading.count_member()?;
+            let at = |name: &String| self.reading.trail.borrow_mut().push(Step::Member(name.clone()));
+            match members.entry(name) {
+                Entry::Occupied(first) => {
+                    at(first.key());
+                    return Err(self.reading.fail(Reason::Duplicate));
                 }
-            };
-            self.reading.trail.borrow_mut().push(Step::Member(name));
-            return Err(refused);
+                Entry::Vacant(place) => match access.next_value_seed(inside) {
+                    Ok(value) => {
+                        place.insert(value);
+                    }
+                    Err(error) => {
+                        at(place.key());
+                        return Err(error);
+                    }
+                },
+            }
         }
         Ok(Value::Object(members))
     }
@@ -225,6 +235,16 @@ mod tests {
             );
         }
         assert_eq!(read(b"-0").unwrap(), json!(0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn sec_api_10_what_is_read_is_what_serde_json_reads(text in r#"[\[\]{}:,"a\\0u1 -.e+]{0,24}"#) {
+            if let Ok(value) = read(text.as_bytes()) {
+                let theirs: Value = serde_json::from_str(&text).unwrap();
+                proptest::prop_assert!(value == theirs || text.contains("-0"), "{text}");
+            }
+        }
     }
 
     #[test]

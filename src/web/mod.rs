@@ -9,6 +9,7 @@
 pub mod body;
 pub mod caller;
 pub mod deadline;
+pub mod fault;
 pub mod fields;
 pub mod front;
 pub mod health;
@@ -23,8 +24,9 @@ pub mod server;
 pub mod strict;
 pub mod tls;
 
-pub use fields::{Fault, Fields, Reason};
-pub use front::{Arrival, Dialect, Front, Origins};
+pub use fault::{Fault, JsonType, Reason};
+pub use fields::Fields;
+pub use front::{Arrival, Dialect, Front};
 pub use refusal::{Place, Refusal, Spell};
 pub use reply::Json;
 pub use server::{Limits, Server};

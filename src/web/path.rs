@@ -8,7 +8,7 @@
 use axum::extract::{FromRequestParts, MatchedPath};
 use http::request::Parts;
 
-use super::fields::{Fault, Reason};
+use super::fault::{Fault, Reason};
 use super::refusal::{Place, Refusal};
 
 /// The decoded values of the `N` parameters of the route, from left to right.
@@ -119,6 +119,15 @@ mod tests {
             (".", Reason::DotSegment),
         ] {
             assert_eq!(decode_segment(raw), Err(reason), "{raw}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn sec_api_08_decoding_undoes_one_encoding(text in "\\PC{0,20}") {
+            let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            proptest::prop_assert_eq!(percent_decode(&encoded).unwrap(), text.clone());
+            let _ = decode_segment(&text);
         }
     }
 

@@ -10,7 +10,7 @@ use axum::extract::FromRequestParts;
 use http::Uri;
 use http::request::Parts;
 
-use super::fields::{Fault, Reason, out_of};
+use super::fault::{Fault, Reason, out_of};
 use super::path::percent_decode;
 use super::refusal::{Place, Refusal};
 use crate::error::Error;

@@ -8,7 +8,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
-use super::fields::Fault;
+use super::fault::Fault;
 
 /// How a dialect writes a refusal: status, headers and body.
 pub type Spell = fn(&Refusal) -> Response;
@@ -147,15 +147,18 @@ impl Refusal {
         }
     }
 
-    /// The header, parameter or member that is at fault; `None` when it is the whole.
-    pub fn field(&self) -> Option<&str> {
+    /// The header, parameter or member that is at fault, fit to be shown; `None` when it is
+    /// the whole.
+    pub fn field(&self) -> Option<String> {
         match self {
-            Self::HostMissing | Self::HostRepeated | Self::AuthorityMismatch | Self::ForeignHost { .. } => Some("host"),
-            Self::TransferEncoding => Some("transfer-encoding"),
-            Self::AuthorizationRepeated => Some("authorization"),
-            Self::ContentEncoding => Some("content-encoding"),
-            Self::MediaType { .. } => Some("content-type"),
-            Self::Invalid { fault, .. } if !fault.path.is_empty() => Some(&fault.path),
+            Self::HostMissing | Self::HostRepeated | Self::AuthorityMismatch | Self::ForeignHost { .. } => {
+                Some("host".to_owned())
+            }
+            Self::TransferEncoding => Some("transfer-encoding".to_owned()),
+            Self::AuthorizationRepeated => Some("authorization".to_owned()),
+            Self::ContentEncoding => Some("content-encoding".to_owned()),
+            Self::MediaType { .. } => Some("content-type".to_owned()),
+            Self::Invalid { fault, .. } if !fault.path.is_empty() => Some(fault.subject()),
             _ => None,
         }
     }

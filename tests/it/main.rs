@@ -7,10 +7,13 @@
     reason = "clippy.toml lets test functions do so, and here their helpers may too"
 )]
 
+mod blackbox;
 mod command;
+mod durability;
 mod house;
 mod jwt;
 mod link;
+mod races;
 mod store;
 mod support;
 mod vault;

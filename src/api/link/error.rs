@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::error::{Error, Unauthenticated};
-use crate::web::fields::Fault;
+use crate::web::Fault;
 use crate::web::query::QueryFault;
 use crate::web::refusal::Refusal;
 

@@ -17,9 +17,9 @@ use crate::error::{Error, Noun};
 use crate::id::IdentityId;
 use crate::web::Json;
 use crate::web::body::JsonObject;
-use crate::web::fields::{Fields, Reason};
 use crate::web::path::Segments;
 use crate::web::query::Query;
+use crate::web::{Fields, Reason};
 
 /// How many accounts one request may ask for.
 const AT_ONCE: usize = 100;

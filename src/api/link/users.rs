@@ -17,9 +17,9 @@ use crate::secret::SecretString;
 use crate::store::Page;
 use crate::web::Json;
 use crate::web::body::JsonObject;
-use crate::web::fields::{Fields, Reason};
 use crate::web::path::Segments;
 use crate::web::query::Query;
+use crate::web::{Fields, Reason};
 
 /// The longest name, in bytes.
 const NAME_LIMIT_BYTES: usize = 300;

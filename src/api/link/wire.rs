@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::id::TenantId;
 use crate::secret::SecretString;
 use crate::store::UserWithIdentities;
-use crate::web::fields::{Fault, Fields, Reason};
+use crate::web::{Fault, Fields, Reason};
 
 /// The longest that a token is believed to live (JWT-08).
 const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);

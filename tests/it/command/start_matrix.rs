@@ -70,7 +70,11 @@ fn key_with_mode(folder: &Folder, bits: u32) {
 fn certificate(folder: &Folder) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(folder.join("cert.pem"), pem("CERTIFICATE", made.cert.der())).unwrap();
-    fs::write(folder.join("key.pem"), pem("PRIVATE KEY", &made.signing_key.serialize_der())).unwrap();
+    fs::write(
+        folder.join("key.pem"),
+        pem("PRIVATE KEY", &made.signing_key.serialize_der()),
+    )
+    .unwrap();
 }
 
 /// RFC 7468: lines of 64 characters.

@@ -170,7 +170,10 @@ async fn aliases_lead_to_the_last_survivor_and_end_with_a_split() {
     assert_eq!(w.store.unlink(w.tenant, split).await.unwrap(), Acted::Done);
     assert_eq!(w.get(a).await.user.id, a, "she has her core id back");
     assert_eq!(w.get(b).await.user.id, c);
-    let absorb = w.absorb_of(b, a).await;
+    let absorb = Absorb {
+        survivor: b,
+        ..w.absorb_of(c, a).await
+    };
     assert_eq!(
         w.store.absorb(w.tenant, absorb).await.unwrap(),
         Acted::NoUser,

@@ -7,6 +7,8 @@ mod absorb;
 mod events;
 mod files;
 mod link;
+mod model;
+mod play;
 mod races;
 mod schema;
 mod tenants;

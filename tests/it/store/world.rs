@@ -231,27 +231,36 @@ impl World {
         }
     }
 
+    /// An unlink as its user is now.
     pub async fn unlink_of(&self, identity: &Identity) -> Unlink {
+        self.unlink_at(identity, self.get(identity.user).await.user.version)
+    }
+
+    /// An unlink that was prepared at this version of the user.
+    pub fn unlink_at(&self, identity: &Identity, expected_version: i64) -> Unlink {
+        let kind = EventKind::IdentityFreed {
+            identity: identity.id,
+            connection: identity.key.connection,
+        };
         Unlink {
             user: identity.user,
             identity: identity.id,
-            expected_version: self.get(identity.user).await.user.version,
+            expected_version,
             force: false,
             then: AfterUnlink::Free,
             new_key: None,
             keep: None,
-            events: vec![self.event(
-                identity.user,
-                EventKind::IdentityFreed {
-                    identity: identity.id,
-                    connection: identity.key.connection,
-                },
-            )],
+            events: vec![self.event(identity.user, kind)],
         }
     }
 
-    /// A split, to a user of this id.
+    /// A split as the user is now, to a user of this id.
     pub async fn split_of(&self, identity: &Identity, to: UserId) -> Unlink {
+        self.split_at(identity, self.get(identity.user).await.user.version, to)
+    }
+
+    /// A split that was prepared at this version of the user.
+    pub fn split_at(&self, identity: &Identity, expected_version: i64, to: UserId) -> Unlink {
         let user = User {
             id: to,
             profile: identity.profile.clone(),
@@ -274,35 +283,33 @@ impl World {
                 tokens: identity.has_tokens.then(|| sealed("split")),
             },
             events: vec![self.event(identity.user, split), self.event(to, born)],
-            ..self.unlink_of(identity).await
+            ..self.unlink_at(identity, expected_version)
         }
     }
 
     /// An absorption of one user by another as both are now.
     pub async fn absorb_of(&self, survivor: UserId, absorbed: UserId) -> Absorb {
-        let (one, other) = (self.get(survivor).await, self.get(absorbed).await);
+        self.absorb_at(&self.get(survivor).await, &self.get(absorbed).await)
+    }
+
+    /// An absorption that was prepared from these two.
+    pub fn absorb_at(&self, survivor: &UserWithIdentities, absorbed: &UserWithIdentities) -> Absorb {
+        let kind = EventKind::UserAbsorbed {
+            absorbed: absorbed.user.id,
+            proof: Proof::TwoProof,
+        };
+        let with_tokens = absorbed.identities.iter().filter(|identity| identity.has_tokens);
         Absorb {
-            survivor,
-            survivor_version: one.user.version,
-            absorbed,
-            absorbed_version: other.user.version,
-            profile: other.user.profile.clone(),
-            tokens: other
-                .identities
-                .iter()
-                .filter(|identity| identity.has_tokens)
-                .map(|identity| (identity.id, sealed("absorbed")))
-                .collect(),
+            survivor: survivor.user.id,
+            survivor_version: survivor.user.version,
+            absorbed: absorbed.user.id,
+            absorbed_version: absorbed.user.version,
+            profile: absorbed.user.profile.clone(),
+            tokens: with_tokens.map(|identity| (identity.id, sealed("absorbed"))).collect(),
             new_key: None,
             keep: None,
             spend: None,
-            event: self.event(
-                survivor,
-                EventKind::UserAbsorbed {
-                    absorbed,
-                    proof: Proof::TwoProof,
-                },
-            ),
+            event: self.event(survivor.user.id, kind),
         }
     }
 

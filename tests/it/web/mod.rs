@@ -6,6 +6,7 @@ mod slow;
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,13 +17,16 @@ use oneself::clock::SystemRandomness;
 use oneself::web::body::{JsonObject, JsonOrForm};
 use oneself::web::metrics::Metrics;
 use oneself::web::path::Segments;
-use oneself::web::query::{Query, QueryFault};
+use oneself::web::query::Query;
 use oneself::web::refusal::problem;
 use oneself::web::{Arrival, Dialect, Front, Json, Limits, Origins, Refusal, Server};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+
+/// How many requests for `/slow` have begun.
+pub static SLOW_ONES: AtomicUsize = AtomicUsize::new(0);
 
 /// A small router behind the real front, on a port of its own.
 pub struct Door {
@@ -134,10 +138,12 @@ fn router() -> Router {
         .route(
             "/slow",
             get(async || {
+                SLOW_ONES.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 "slow"
             }),
         )
+        .route("/never", get(std::future::pending::<()>))
         .route(
             "/arrival",
             get(async |Extension(arrival): Extension<Arrival>| {
@@ -150,7 +156,7 @@ fn router() -> Router {
 
 async fn page(mut query: Query) -> Result<String, Refusal> {
     let page = query.opt_integer("per_page", 1..=100)?.unwrap_or(50);
-    query.finish().map_err(|fault: QueryFault| Refusal::from(fault))?;
+    query.finish()?;
     Ok(page.to_string())
 }
 

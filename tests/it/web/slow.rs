@@ -115,6 +115,23 @@ async fn sec_api_12_a_peer_that_does_not_read_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_still_sends_gets_its_refusal_and_no_reset() {
+    let door = Door::open().await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    let head =
+        "POST /json HTTP/1.1\r\nHost: ok.example\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..9 {
+        stream.write_all(&[b' '; 100_000]).await.expect("no reset");
+        sleep(Duration::from_millis(10)).await;
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("no reset");
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    door.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sec_api_12_connections_are_capped_and_given_back() {
     for limits in [
         Limits {

@@ -1,0 +1,138 @@
+//! Auth0's Management API, and the OAuth endpoints that it needs: every path.
+//!
+//! `wire` holds the JSON, `names` the providers and ids, `error` the refusals, all as they
+//! travel; the other files hold handlers. What would surprise: a route is mounted through
+//! [`GUARDED`] or is in the short list of [`router`], and `guard` asks for the scopes of
+//! the table before a handler sees anything of the request.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, delete, get, patch, post};
+
+use crate::app::App;
+use crate::domain::Scope;
+use crate::web::Dialect;
+
+mod connections;
+mod discovery;
+mod error;
+mod guard;
+mod identities;
+mod names;
+mod oauth;
+mod paging;
+mod user_bodies;
+mod users;
+mod wire;
+
+/// A route that takes a bearer token.
+pub struct Route {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path.
+    pub path: &'static str,
+    /// The scopes of which the token must carry one.
+    pub any_of: &'static [Scope],
+    handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+/// Every route that takes a bearer token (JWT-09).
+pub static GUARDED: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/api/v2/users",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(users::list),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/users",
+        any_of: &[Scope::CreateUsers],
+        handler: || post(users::create),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users-by-email",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(users::list_by_email),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}",
+        any_of: &[Scope::ReadUsers, Scope::ReadCurrentUser, Scope::ReadUserIdpTokens],
+        handler: || get(users::find),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/users/{id}",
+        any_of: &[
+            Scope::UpdateUsers,
+            Scope::UpdateUsersAppMetadata,
+            Scope::UpdateCurrentUserMetadata,
+        ],
+        handler: || patch(users::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/users/{id}",
+        any_of: &[Scope::DeleteUsers, Scope::DeleteCurrentUser],
+        handler: || delete(users::remove),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/users/{id}/identities",
+        any_of: &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities],
+        handler: || post(identities::link),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/users/{id}/identities/{provider}/{user_id}",
+        any_of: &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities],
+        handler: || delete(identities::unlink),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/connections",
+        any_of: &[Scope::ReadConnections],
+        handler: || get(connections::list),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/connections",
+        any_of: &[Scope::CreateConnections],
+        handler: || post(connections::create),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/connections/{id}",
+        any_of: &[Scope::ReadConnections],
+        handler: || get(connections::find),
+    },
+];
+
+/// How the front writes what it refuses by itself.
+pub fn dialects() -> Vec<Dialect> {
+    let spelled = |prefix, spell| Dialect {
+        prefix,
+        name: "auth0",
+        spell,
+    };
+    vec![spelled("/api/v2", error::spell), spelled("/oauth", error::spell_oauth)]
+}
+
+/// All routes.
+pub fn router(app: &Arc<App>) -> Router {
+    let open = Router::new()
+        .route("/oauth/token", post(oauth::token))
+        .route("/.well-known/jwks.json", get(discovery::jwks))
+        .route("/.well-known/openid-configuration", get(discovery::configuration));
+    GUARDED
+        .iter()
+        .fold(open, |router, route| {
+            let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
+            router.route(route.path, (route.handler)().route_layer(guard))
+        })
+        .with_state(app.clone())
+}

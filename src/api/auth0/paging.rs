@@ -1,0 +1,177 @@
+//! Pages of a list, and which fields of its items are shown (`api/auth0.md` 4.1 and 4.3).
+
+use serde_json::{Value, json};
+
+use super::error::Problem;
+use crate::domain::Object;
+use crate::web::query::Query;
+use crate::web::query::QueryFault;
+use crate::web::{Fault, Reason};
+
+/// The deepest row that offset paging reaches.
+const DEEPEST_ROW: i64 = 1000;
+
+/// The names that `fields` may hold where a user is asked for.
+const USER_FIELDS: &[&str] = &[
+    "phone_number",
+    "phone_verified",
+    "email",
+    "email_verified",
+    "picture",
+    "username",
+    "user_id",
+    "name",
+    "nickname",
+    "created_at",
+    "identities",
+    "app_metadata",
+    "user_metadata",
+    "last_ip",
+    "last_login",
+    "last_password_reset",
+    "logins_count",
+    "updated_at",
+    "blocked",
+    "family_name",
+    "given_name",
+    "multifactor",
+];
+
+/// The same as the pattern that a refusal shows.
+const USER_FIELDS_PATTERN: &str = "^((phone_number|phone_verified|email|email_verified|picture|username|user_id|name|\
+     nickname|created_at|identities|app_metadata|user_metadata|last_ip|last_login|last_password_reset|logins_count|\
+     updated_at|blocked|family_name|given_name|multifactor),?)+$";
+
+/// A page by number.
+#[derive(Debug)]
+pub struct Offset {
+    /// How many rows to pass over.
+    pub start: u32,
+    /// How many rows to show.
+    pub limit: u32,
+    /// Whether the answer tells how many there are in all.
+    pub totals: bool,
+}
+
+impl Offset {
+    /// Reads `page`, `per_page` and `include_totals`.
+    pub fn read(query: &mut Query, least: i64, default: i64) -> Result<Self, Problem> {
+        let page = query.opt_integer("page", 0..=i64::from(u32::MAX))?.unwrap_or(0);
+        let per_page = query.opt_integer("per_page", least..=100)?.unwrap_or(default);
+        let totals = query.opt_bool("include_totals")?.unwrap_or(false);
+        let start = page.saturating_mul(per_page);
+        if start.saturating_add(per_page) > DEEPEST_ROW {
+            return Err(Problem::bad_request(
+                format!("You can only page through the first {DEEPEST_ROW} records."),
+                "invalid_paging",
+            ));
+        }
+        Ok(Self {
+            start: u32::try_from(start).unwrap_or(0),
+            limit: u32::try_from(per_page).unwrap_or(0),
+            totals,
+        })
+    }
+
+    /// The answer: the bare items, or an envelope when the total is told.
+    pub fn answer(&self, name: &str, items: Vec<Value>, total: Option<u64>) -> Value {
+        match total {
+            None => Value::Array(items),
+            Some(total) => json!({
+                "start": self.start,
+                "limit": self.limit,
+                "length": items.len(),
+                "total": total,
+                name: items,
+            }),
+        }
+    }
+}
+
+/// Which fields are shown.
+#[derive(Debug)]
+pub struct Selection {
+    names: Option<Vec<String>>,
+    include: bool,
+}
+
+impl Selection {
+    /// Reads `fields` and `include_fields` of a user; names that no user has are refused.
+    pub fn of_user(query: &mut Query) -> Result<Self, QueryFault> {
+        let known = |name: &str| USER_FIELDS.contains(&name);
+        Self::read(query, known, USER_FIELDS_PATTERN)
+    }
+
+    /// Reads `fields` and `include_fields` where any name will do.
+    pub fn of_any(query: &mut Query) -> Result<Self, QueryFault> {
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
+        };
+        Self::read(query, is_name, "^[A-Za-z0-9_.]+(,[A-Za-z0-9_.]+)*$")
+    }
+
+    fn read(query: &mut Query, fits: impl Fn(&str) -> bool, pattern: &'static str) -> Result<Self, QueryFault> {
+        let names = match query.opt_text("fields") {
+            None => None,
+            Some(list) if list.split(',').all(fits) => Some(list.split(',').map(str::to_owned).collect()),
+            Some(_) => return Err(QueryFault(Fault::new("fields", Reason::Pattern(pattern)))),
+        };
+        Ok(Self {
+            names,
+            include: query.opt_bool("include_fields")?.unwrap_or(true),
+        })
+    }
+
+    /// What is left of an item. A dotted name keeps the whole member that it leads into.
+    pub fn of(&self, mut item: Object) -> Value {
+        if let Some(names) = &self.names {
+            item.retain(|member, _| match self.include {
+                true => names.iter().any(|name| name.split('.').next() == Some(member.as_str())),
+                false => !names.iter().any(|name| name == member),
+            });
+        }
+        Value::Object(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::of(&format!("/?{text}").parse().unwrap(), &[]).unwrap()
+    }
+
+    #[test]
+    fn the_thousandth_row_is_the_last() {
+        assert!(Offset::read(&mut query("page=19&per_page=50"), 0, 50).is_ok());
+        assert!(Offset::read(&mut query("page=9&per_page=100"), 0, 50).is_ok());
+        for deep in ["page=20&per_page=50", "page=10&per_page=100", "page=4294967295"] {
+            assert!(Offset::read(&mut query(deep), 0, 50).is_err(), "{deep}");
+        }
+        assert_eq!(Offset::read(&mut query("per_page=0&page=7"), 0, 50).unwrap().limit, 0);
+    }
+
+    #[test]
+    fn fields_keep_or_drop() {
+        let Value::Object(item) = json!({"email": 1, "name": 2, "user_metadata": 3}) else {
+            return;
+        };
+        let shown = |text: &str| Selection::of_any(&mut query(text)).unwrap().of(item.clone());
+        assert_eq!(shown("fields=email"), json!({"email": 1}));
+        assert_eq!(shown("fields=user_metadata.x,nope"), json!({"user_metadata": 3}));
+        assert_eq!(
+            shown("fields=email&include_fields=false"),
+            json!({"name": 2, "user_metadata": 3})
+        );
+        assert!(Selection::of_user(&mut query("fields=password_hash")).is_err());
+        assert!(Selection::of_user(&mut query("fields=")).is_err());
+        assert!(Selection::of_user(&mut query("fields=email,user_id")).is_ok());
+        for name in USER_FIELDS {
+            assert!(USER_FIELDS_PATTERN.contains(name));
+        }
+    }
+}

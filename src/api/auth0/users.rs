@@ -1,0 +1,190 @@
+//! `/api/v2/users` and `/api/v2/users-by-email`.
+//!
+//! What the bodies may hold is read in `user_bodies.rs`. What would surprise: searching is
+//! not built, and `q` and foreign sort orders are refused by name rather than ignored.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde_json::Value;
+
+use super::error::{self, Problem};
+use super::names::{self, Names};
+use super::paging::{Offset, Selection};
+use super::user_bodies;
+use super::wire::{self, Tokens};
+use crate::app::App;
+use crate::domain::email::is_address;
+use crate::domain::{Caller, Object, Scope};
+use crate::store::{Page, UserWithIdentities};
+use crate::web::body::{JsonObject, USER_LIMIT_BYTES};
+use crate::web::path::Segments;
+use crate::web::query::Query;
+use crate::web::query::QueryFault;
+use crate::web::{Fault, Reason};
+
+/// `POST /api/v2/users`.
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    JsonObject(body): JsonObject<USER_LIMIT_BYTES>,
+) -> Result<Response, Problem> {
+    let new = user_bodies::NewUser::read(body)?;
+    let request = new.at(&app.connections_of(caller.tenant).await?)?;
+    let (made, _) = app.create_user(&caller, request).await.map_err(error::of_create)?;
+    let shown = show(&app, &caller, &made, WithTokens::No).await?;
+    Ok(wire::json(StatusCode::CREATED, &Value::Object(shown)))
+}
+
+/// `GET /api/v2/users/{id}`.
+pub async fn find(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let selection = Selection::of_user(&mut query)?;
+    query.finish()?;
+    let found = app.find_user(&caller, &names::user(&id)).await?;
+    let shown = show(&app, &caller, &found, WithTokens::IfAllowed).await?;
+    Ok(wire::json(StatusCode::OK, &selection.of(shown)))
+}
+
+/// `PATCH /api/v2/users/{id}`.
+pub async fn update(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+    JsonObject(body): JsonObject<USER_LIMIT_BYTES>,
+) -> Result<Response, Problem> {
+    let changes = user_bodies::changes(body)?;
+    let updated = app.update_user(&caller, &names::user(&id), &changes).await;
+    let shown = show(&app, &caller, &updated.map_err(error::of_update)?, WithTokens::No).await?;
+    Ok(wire::json(StatusCode::OK, &Value::Object(shown)))
+}
+
+/// `DELETE /api/v2/users/{id}`.
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+) -> Result<Response, Problem> {
+    app.delete_user(&caller, &names::user(&id)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `GET /api/v2/users`.
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    check_search(&mut query)?;
+    let offset = Offset::read(&mut query, 0, 50)?;
+    let selection = Selection::of_any(&mut query)?;
+    query.finish()?;
+    let page = Page::Offset {
+        skip: offset.start,
+        limit: offset.limit,
+    };
+    let found = app.list_users(&caller, page).await?;
+    let total = match offset.totals {
+        true => Some(app.count_users(&caller).await?),
+        false => None,
+    };
+    let shown = show_all(&app, &caller, &found, &selection).await?;
+    Ok(wire::json(StatusCode::OK, &offset.answer("users", shown, total)))
+}
+
+/// `GET /api/v2/users-by-email`.
+pub async fn list_by_email(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let email = query.text("email")?;
+    let selection = Selection::of_user(&mut query)?;
+    query.finish()?;
+    if !is_address(&email) {
+        return Err(refused("email", Reason::Format("email")).into());
+    }
+    let found = app.list_users_by_email(&caller, &email).await?;
+    let shown = show_all(&app, &caller, &found, &selection).await?;
+    Ok(wire::json(StatusCode::OK, &Value::Array(shown)))
+}
+
+/// Whether the tokens of identities are shown to those who may see them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WithTokens {
+    IfAllowed,
+    No,
+}
+
+async fn show_all(
+    app: &App,
+    caller: &Caller,
+    found: &[UserWithIdentities],
+    selection: &Selection,
+) -> Result<Vec<Value>, Problem> {
+    let mut shown = Vec::with_capacity(found.len());
+    for found in found {
+        shown.push(selection.of(show(app, caller, found, WithTokens::IfAllowed).await?));
+    }
+    Ok(shown)
+}
+
+async fn show(
+    app: &App,
+    caller: &Caller,
+    found: &UserWithIdentities,
+    with_tokens: WithTokens,
+) -> Result<Object, Problem> {
+    let mut tokens = Tokens {
+        now: app.now(),
+        ..Tokens::default()
+    };
+    if with_tokens == WithTokens::IfAllowed && caller.scopes.has(Scope::ReadUserIdpTokens) {
+        for identity in found.identities.iter().filter(|identity| identity.has_tokens) {
+            if let Some(set) = app.read_tokens(caller, identity).await? {
+                tokens.sets.insert(identity.id, set);
+            }
+        }
+    }
+    let names = Names::of(app, caller.tenant, found).await?;
+    Ok(wire::user(&names, found, &tokens))
+}
+
+/// Takes what is about searching out of a query, and refuses what is not built.
+fn check_search(query: &mut Query) -> Result<(), Problem> {
+    let engine = query.opt_text("search_engine");
+    match engine.as_deref() {
+        None | Some("v3") => {}
+        Some(old @ ("v1" | "v2")) => {
+            return Err(Problem::bad_request(
+                format!("You are not allowed to use search_engine={old}. Use search_engine=v3 instead."),
+                "invalid_query_string",
+            ));
+        }
+        Some(_) => return Err(refused("search_engine", Reason::NotInEnum(&["v1", "v2", "v3"])).into()),
+    }
+    if query.opt_text("q").is_some_and(|q| !q.is_empty()) {
+        return Err(refused("q", Reason::Other("Searching is not available on this server")).into());
+    }
+    if query.opt_text("connection").is_some() {
+        return Err(refused("connection", Reason::Other("Only search_engine=v1 takes it")).into());
+    }
+    if query.opt_text("sort").is_some_and(|sort| sort != "created_at:1") {
+        let reason = Reason::Other("Only created_at:1 is available on this server");
+        return Err(refused("sort", reason).into());
+    }
+    // One order serves both, so there is nothing to choose.
+    query.opt_bool("primary_order")?;
+    Ok(())
+}
+
+fn refused(name: &str, reason: Reason) -> QueryFault {
+    QueryFault(Fault::new(name, reason))
+}
