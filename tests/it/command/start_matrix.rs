@@ -244,10 +244,14 @@ fn complaint(row: &Row) -> Option<String> {
     let folder = Folder::new();
     (row.arrange)(&folder);
     let mut arguments = vec!["serve"];
-    let mut environment = vec![
-        ("ONESELF_LISTEN", "127.0.0.1:0"),
-        ("ONESELF_ADMIN_LISTEN", "127.0.0.1:0"),
-    ];
+    let mut environment = match row.flags {
+        // The environment would win over the file that the row is about.
+        ["--config", ..] => Vec::new(),
+        _ => vec![
+            ("ONESELF_LISTEN", "127.0.0.1:0"),
+            ("ONESELF_ADMIN_LISTEN", "127.0.0.1:0"),
+        ],
+    };
     environment.extend(row.environment);
     arguments.extend(row.flags);
     let before = fs::read(folder.join("data/data.db")).ok();
