@@ -250,7 +250,6 @@ impl Model {
         let (connection, subject) = (identity.key.connection, &identity.key.subject);
         self.names
             .retain(|(at, _), holder| *at != connection || holder != subject);
-        self.passwords.remove(&identity.id);
         for name in &login.names {
             self.names.insert((connection, name.clone()), subject.clone());
         }
@@ -333,7 +332,7 @@ impl Model {
                     self.log_in(&identity, login);
                     let changed = &mut self.users.get_mut(&update.user.id).unwrap().identities;
                     let changed = changed.iter_mut().find(|identity| identity.id == *id).unwrap();
-                    changed.has_password = login.password.is_some();
+                    changed.has_password |= login.password.is_some();
                 }
                 self.users.get_mut(&update.user.id).unwrap().user = update.user.clone();
             }
