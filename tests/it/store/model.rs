@@ -260,6 +260,7 @@ impl Model {
 
     fn erase(&mut self, identity: &Identity) {
         self.log_in(identity, &Login::default());
+        self.passwords.remove(&identity.id);
         self.tokens.remove(&identity.id);
     }
 
