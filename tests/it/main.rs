@@ -8,6 +8,7 @@
     reason = "clippy.toml lets test functions do so, and here their helpers may too"
 )]
 
+mod auth0;
 mod blackbox;
 mod command;
 mod durability;
