@@ -66,12 +66,17 @@ impl Origins {
 
     /// Our own origin of this spelling, as tokens carry it in `iss`.
     pub fn issuer(&self, iss: &str) -> Option<Arc<str>> {
-        self.known.iter().find(|origin| &*origin.spelled == iss).map(|origin| origin.spelled.clone())
+        self.known
+            .iter()
+            .find(|origin| &*origin.spelled == iss)
+            .map(|origin| origin.spelled.clone())
     }
 
     /// The issuer that is named where no request says by which origin it came.
     pub fn first_issuer(&self) -> Arc<str> {
-        self.known.first().map_or_else(|| Arc::from(""), |origin| origin.spelled.clone())
+        self.known
+            .first()
+            .map_or_else(|| Arc::from(""), |origin| origin.spelled.clone())
     }
 
     /// Whether a token for this audience is for our Management API: any origin of ours, http
@@ -167,12 +172,20 @@ mod tests {
     #[test]
     fn an_origin_is_issuer_and_audience() {
         let origins = Origins::new(["http://127.0.0.1:8400", "https://ID.example/"]).unwrap();
-        assert_eq!(origins.issuer("https://id.example/").as_deref(), Some("https://id.example/"));
+        assert_eq!(
+            origins.issuer("https://id.example/").as_deref(),
+            Some("https://id.example/")
+        );
         assert_eq!(origins.issuer("https://id.example"), None);
         assert_eq!(&*origins.first_issuer(), "http://127.0.0.1:8400/");
         assert!(origins.is_audience("https://127.0.0.1:8400/api/v2/"));
         assert!(origins.is_audience("http://id.example/api/v2/"));
-        for other in ["http://id.example/api/v2", "ftp://id.example/api/v2/", "https://evil.example/api/v2/", "x"] {
+        for other in [
+            "http://id.example/api/v2",
+            "ftp://id.example/api/v2/",
+            "https://evil.example/api/v2/",
+            "x",
+        ] {
             assert!(!origins.is_audience(other), "{other}");
         }
     }

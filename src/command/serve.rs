@@ -206,7 +206,13 @@ impl Prepared {
 /// Everything that is served to callers: the routes of every dialect, behind the front.
 fn front(app: &Arc<App>, metrics: Metrics) -> Front {
     let random = SystemRandomness::new();
-    Front::new(api::router(app), app.origins().clone(), api::dialects(), metrics, &random)
+    Front::new(
+        api::router(app),
+        app.origins().clone(),
+        api::dialects(),
+        metrics,
+        &random,
+    )
 }
 
 /// What operators are served. It is not counted among what callers are.

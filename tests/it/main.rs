@@ -1,10 +1,5 @@
 //! The one test program, for everything that crosses a module.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test fails by panicking, in its helpers too"
-)]
+
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -214,8 +214,10 @@ impl Database {
             file.pragma_update(None, "synchronous", self.synchronous)?;
             file.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
             file.pragma_update(None, "foreign_keys", "OFF")?;
+            // Its own cache stays valid from act to act, because nobody else writes: what is
+            // mapped instead would be looked up in the log again and again.
             file.pragma_update(None, "cache_size", -16_384)?;
-            file.pragma_update_and_check(None, "mmap_size", MMAP_BYTES, |_| Ok(()))?;
+            file.pragma_update(None, "temp_store", "MEMORY")?;
             Ok(file)
         };
         open().map_err(|error| self.explain(&error))

@@ -11,6 +11,7 @@ use oneself::secret::{Digest, Sealed};
 use oneself::store::*;
 
 /// One call of the store.
+#[expect(clippy::large_enum_variant, reason = "a few thousand of them, in a test")]
 #[derive(Debug, Clone)]
 pub enum Act {
     Create(NewUser),
@@ -23,6 +24,7 @@ pub enum Act {
 }
 
 /// How it ended.
+#[expect(clippy::large_enum_variant, reason = "a few thousand of them, in a test")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     Created(Created),

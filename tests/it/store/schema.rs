@@ -142,7 +142,7 @@ async fn every_key_column_is_not_null_and_every_key_begins_with_the_tenant() {
 }
 
 #[tokio::test]
-async fn sec_vlt_what_is_deleted_is_overwritten() {
+async fn sec_vlt_05_what_is_deleted_is_overwritten() {
     let w = World::new().await;
     let user = w.make_user().await;
     let mut identity = w.identity(&w.twitter, "1");

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
+use oneself::app::Origins;
 use oneself::web::health::{Readiness, routes};
 use oneself::web::logging::{Form, Lines};
 use oneself::web::metrics::Metrics;
-use oneself::web::{Front, Limits, Origins, Server, tls};
+use oneself::web::{Front, Limits, Server, tls};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
