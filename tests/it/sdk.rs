@@ -18,7 +18,9 @@ const CALLS: [(&str, usize); 2] = [("http", 14), ("https", 15)];
 /// Writes `ca.pem`, and `cert.pem` with `key.pem` for this machine, signed by it.
 fn throw_away_authority(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(rcgen::DnType::CommonName, "throw-away authority");
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "throw-away authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let key = KeyPair::generate().unwrap();
@@ -38,7 +40,11 @@ fn throw_away_authority(folder: &Path) {
 
 fn pem(label: &str, der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| str::from_utf8(line).unwrap())
+        .collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
@@ -51,7 +57,15 @@ fn auth0_python_does_every_call_over_http_and_over_tls() {
     for (protocol, calls) in CALLS {
         let installation = Installation::new();
         let folder = installation.folder();
-        let client = ["client", "add", "--tenant", "acme", "--grant", "password-realm", "--json"];
+        let client = [
+            "client",
+            "add",
+            "--tenant",
+            "acme",
+            "--grant",
+            "password-realm",
+            "--json",
+        ];
         let client = installation.answer(&client);
         fs::write(folder.join("tenant.json"), installation.credentials().to_string()).unwrap();
         fs::write(folder.join("client.json"), client.to_string()).unwrap();
@@ -74,7 +88,10 @@ fn auth0_python_does_every_call_over_http_and_over_tls() {
             .current_dir(folder)
             .output()
             .unwrap();
-        let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (out, errors) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
         assert!(output.status.success(), "over {protocol}: {out}\n{errors}");
         assert_eq!(out.trim(), format!("{calls} distinct calls of the SDK over {protocol}"));
         println!("{}", out.trim());
