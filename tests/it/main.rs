@@ -16,6 +16,7 @@ mod house;
 mod jwt;
 mod link;
 mod races;
+mod sdk;
 mod store;
 mod support;
 mod vault;

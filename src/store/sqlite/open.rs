@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::store::StoreError;
 
@@ -205,6 +205,11 @@ impl Database {
     pub fn writer(&self) -> Result<Connection, OpenError> {
         let open = || -> rusqlite::Result<Connection> {
             let file = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            // SQLite opens what may not be written to for reading, and says nothing.
+            if file.is_readonly("main")? {
+                let readonly = ffi::Error::new(ffi::SQLITE_READONLY);
+                return Err(rusqlite::Error::SqliteFailure(readonly, None));
+            }
             file.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             file.pragma_update(None, "synchronous", self.synchronous)?;
             file.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
