@@ -1,96 +1,127 @@
-//! Under which addresses the server is known. They are issuers and audiences of our
-//! tokens, and the only hosts that requests may name.
+//! Under which addresses the server is known. They are the only hosts that requests may
+//! name, and the issuers and audiences of our tokens.
+//!
+//! What would surprise: a default port may be written or left out, and an audience counts
+//! with either scheme, since clients build it from a bare host name.
 
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use http::Uri;
 
-/// The configured origins, `scheme://authority` without a slash; at least one.
+/// The addresses by which this server may be called.
 #[derive(Debug, Clone)]
-pub struct Origins(Vec<Origin>);
-
-/// One origin and what follows from it.
-#[derive(Debug, Clone)]
-struct Origin {
-    authority: String,
-    issuer: Arc<str>,
+pub struct Origins {
+    known: Vec<Origin>,
+    /// What hosts that are not known are taken for, where any may be named.
+    foreign: Option<Arc<str>>,
 }
 
+#[derive(Debug, Clone)]
+struct Origin {
+    /// As a `Host` header may have it, without a port that the scheme implies.
+    authority: String,
+    https: bool,
+    spelled: Arc<str>,
+}
+
+/// Why a text is not an origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an origin: write http://host:port or https://host, without a path")]
+pub struct MalformedOrigin(String);
+
 impl Origins {
-    /// Reads origins such as `https://id.example` or `http://127.0.0.1:8400`.
+    /// These origins, as `https://id.example.com` or `http://127.0.0.1:8400`, with or
+    /// without a slash at the end.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming `origin` when one has another scheme, a path, or there is none.
-    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self> {
-        let origins: Vec<Origin> = texts.into_iter().map(Origin::parse).collect::<Result<_>>()?;
-        if origins.is_empty() {
-            return Err(Error::invalid("origin", "must be given at least once"));
+    /// [`MalformedOrigin`] with the first that is none.
+    pub fn new<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Result<Self, MalformedOrigin> {
+        let known = origins.into_iter().map(|origin| Origin::parse(origin.as_ref()));
+        Ok(Self {
+            known: known.collect::<Result<_, _>>()?,
+            foreign: None,
+        })
+    }
+
+    /// Any host at all, for listeners that only operators reach.
+    pub fn any() -> Self {
+        Self {
+            known: Vec::new(),
+            foreign: Some(Arc::from("")),
         }
-        Ok(Self(origins))
     }
 
-    /// The issuer for requests that name this host: its origin with a slash. `None` for
-    /// hosts that are not ours.
-    pub fn issuer_for(&self, host: &str) -> Option<Arc<str>> {
-        self.0
-            .iter()
-            .find(|origin| origin.authority.eq_ignore_ascii_case(host))
-            .map(|origin| origin.issuer.clone())
+    /// The origin, with a slash at its end, that a `Host` header means; between two of one
+    /// authority, the one whose scheme is that of the connection.
+    pub fn find(&self, host: &[u8], tls: bool) -> Option<&Arc<str>> {
+        let mut found = None;
+        for origin in self.known.iter().filter(|origin| origin.is_called(host)) {
+            if origin.https == tls {
+                return Some(&origin.spelled);
+            }
+            found = found.or(Some(&origin.spelled));
+        }
+        found.or(self.foreign.as_ref())
     }
 
-    /// Our issuer of this spelling.
+    /// Our own origin of this spelling, as tokens carry it in `iss`.
     pub fn issuer(&self, iss: &str) -> Option<Arc<str>> {
-        self.0
+        self.known
             .iter()
-            .find(|origin| &*origin.issuer == iss)
-            .map(|origin| origin.issuer.clone())
+            .find(|origin| &*origin.spelled == iss)
+            .map(|origin| origin.spelled.clone())
     }
 
     /// The issuer that is named where no request says by which origin it came.
     pub fn first_issuer(&self) -> Arc<str> {
-        self.0
+        self.known
             .first()
-            .map_or_else(|| Arc::from(""), |origin| origin.issuer.clone())
+            .map_or_else(|| Arc::from(""), |origin| origin.spelled.clone())
     }
 
-    /// Whether a token for this audience is for our Management API: any origin, http or
-    /// https, followed by `/api/v2/`.
+    /// Whether a token for this audience is for our Management API: any origin of ours, http
+    /// or https, followed by `/api/v2/`.
     pub fn is_audience(&self, aud: &str) -> bool {
-        let Some(rest) = aud.strip_prefix("https://").or_else(|| aud.strip_prefix("http://")) else {
-            return false;
-        };
-        rest.strip_suffix("/api/v2/")
-            .is_some_and(|authority| self.0.iter().any(|origin| origin.authority == authority))
-    }
-
-    /// The hosts that requests may name.
-    pub fn authorities(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|origin| origin.authority.as_str())
+        let authority = aud
+            .strip_prefix("https://")
+            .or_else(|| aud.strip_prefix("http://"))
+            .and_then(|rest| rest.strip_suffix("/api/v2/"));
+        authority.is_some_and(|authority| self.known.iter().any(|origin| origin.is_called(authority.as_bytes())))
     }
 }
 
 impl Origin {
-    fn parse(text: &str) -> Result<Self> {
-        let text = text.strip_suffix('/').unwrap_or(text);
-        let (scheme, authority) = text
-            .split_once("://")
-            .filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
-            .ok_or_else(|| Error::invalid("origin", "must begin with http:// or https://"))?;
-        let well_formed = authority
-            .parse::<http::uri::Authority>()
-            .is_ok_and(|a| !a.as_str().contains('@'));
-        if !well_formed {
-            return Err(Error::invalid(
-                "origin",
-                "must be a scheme and a host, with a port if need be, and nothing more",
-            ));
+    fn parse(text: &str) -> Result<Self, MalformedOrigin> {
+        let malformed = || MalformedOrigin(text.to_owned());
+        let uri: Uri = text.parse().map_err(|_| malformed())?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(malformed()),
+        };
+        let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+        let bare = uri.path() == "/" && uri.query().is_none();
+        if authority.is_empty() || authority.contains('@') || !bare {
+            return Err(malformed());
         }
         let authority = authority.to_ascii_lowercase();
         Ok(Self {
-            issuer: format!("{scheme}://{authority}/").into(),
-            authority,
+            spelled: Arc::from(format!("{}://{authority}/", if https { "https" } else { "http" })),
+            authority: authority.strip_suffix(port_of(https)).unwrap_or(&authority).to_owned(),
+            https,
         })
     }
+
+    fn is_called(&self, host: &[u8]) -> bool {
+        host.eq_ignore_ascii_case(self.authority.as_bytes())
+            || host
+                .strip_suffix(port_of(self.https).as_bytes())
+                .is_some_and(|host| host.eq_ignore_ascii_case(self.authority.as_bytes()))
+    }
+}
+
+const fn port_of(https: bool) -> &'static str {
+    if https { ":443" } else { ":80" }
 }
 
 #[cfg(test)]
@@ -98,16 +129,64 @@ mod tests {
     use super::*;
 
     #[test]
+    fn origins_are_found_by_host() {
+        let origins = Origins::new([
+            "https://Id.Example.com/",
+            "http://127.0.0.1:8400",
+            "http://id.example.com",
+        ])
+        .unwrap();
+        let find = |host: &str, tls| origins.find(host.as_bytes(), tls).map(|origin| origin.to_string());
+        assert_eq!(find("ID.example.com", true).unwrap(), "https://id.example.com/");
+        assert_eq!(find("id.example.com:443", false).unwrap(), "https://id.example.com/");
+        assert_eq!(find("id.example.com", false).unwrap(), "http://id.example.com/");
+        assert_eq!(find("127.0.0.1:8400", false).unwrap(), "http://127.0.0.1:8400/");
+        for foreign in [
+            "127.0.0.1",
+            "127.0.0.1:8401",
+            "evil.example",
+            "id.example.com.",
+            "",
+            "id.example.com:8400",
+        ] {
+            assert_eq!(find(foreign, false), None, "{foreign}");
+        }
+        assert_eq!(Origins::any().find(b"x", false).map(|origin| &**origin), Some(""));
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        for text in [
+            "id.example.com",
+            "ftp://x",
+            "https://x/y",
+            "https://a@x",
+            "https://",
+            "https://x?y",
+            "",
+        ] {
+            assert!(Origins::new([text]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn an_origin_is_issuer_and_audience() {
-        let origins = Origins::parse(["http://127.0.0.1:8400", "https://ID.example/"]).unwrap();
-        assert_eq!(origins.issuer_for("id.EXAMPLE").as_deref(), Some("https://id.example/"));
-        assert_eq!(origins.issuer_for("evil.example"), None);
+        let origins = Origins::new(["http://127.0.0.1:8400", "https://ID.example/"]).unwrap();
+        assert_eq!(
+            origins.issuer("https://id.example/").as_deref(),
+            Some("https://id.example/")
+        );
+        assert_eq!(origins.issuer("https://id.example"), None);
+        assert_eq!(&*origins.first_issuer(), "http://127.0.0.1:8400/");
         assert!(origins.is_audience("https://127.0.0.1:8400/api/v2/"));
         assert!(origins.is_audience("http://id.example/api/v2/"));
-        assert!(!origins.is_audience("http://id.example/api/v2"));
-        assert!(!origins.is_audience("ftp://id.example/api/v2/"));
-        for bad in ["id.example", "ftp://x", "http://a/b", "http://u@h", "http://"] {
-            assert!(Origins::parse([bad]).is_err(), "{bad}");
+        for other in [
+            "http://id.example/api/v2",
+            "ftp://id.example/api/v2/",
+            "https://evil.example/api/v2/",
+            "x",
+        ] {
+            assert!(!origins.is_audience(other), "{other}");
         }
     }
 }

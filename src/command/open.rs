@@ -32,9 +32,7 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Unsafe when the root key is missing or another one, or the data is of another version;
 /// failed when the files cannot be used.
 pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) -> Result<App, Failure> {
-    let origins = config.origins(address);
-    let origins =
-        Origins::parse(origins.iter().map(String::as_str)).map_err(|error| Unsafe(format!("origins: {error}")))?;
+    let origins = Origins::new(config.origins(address)).map_err(|error| Unsafe(error.to_string()))?;
     let clock = Arc::new(SystemClock::default());
     let random = Arc::new(SystemRandomness::new());
     let root = root_key::read_or_make(config, directory, &*random)?;

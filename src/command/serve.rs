@@ -19,12 +19,12 @@ use super::control::ControlSocket;
 use super::directory::Directory;
 use super::{Failure, Place, open, print};
 use crate::api;
-use crate::app::App;
+use crate::app::{App, Origins};
 use crate::clock::{SystemClock, SystemRandomness};
 use crate::config::{Config, LogFormat, Unsafe};
 use crate::web::health::{self, Readiness};
 use crate::web::metrics::Metrics;
-use crate::web::{Front, Limits, Origins, Server, logging, tls};
+use crate::web::{Front, Limits, Server, logging, tls};
 
 /// How often ended proofs and idempotency keys are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
@@ -138,7 +138,7 @@ impl Prepared {
             .map(|admin| admin_front(&readiness, &metrics).map(|front| (admin, front)))
             .transpose()?;
         Ok(Self {
-            front: front(&app, config.origins(server.address()), metrics)?,
+            front: front(&app, metrics),
             control: ControlSocket::bind(&directory)?,
             with_tls: config.has_tls(),
             app,
@@ -204,10 +204,15 @@ impl Prepared {
 }
 
 /// Everything that is served to callers: the routes of every dialect, behind the front.
-fn front(app: &Arc<App>, origins: Vec<String>, metrics: Metrics) -> Result<Front, Failure> {
-    let origins = Origins::new(origins).map_err(|error| Unsafe(error.to_string()))?;
+fn front(app: &Arc<App>, metrics: Metrics) -> Front {
     let random = SystemRandomness::new();
-    Ok(Front::new(api::router(app), origins, api::dialects(), metrics, &random))
+    Front::new(
+        api::router(app),
+        app.origins().clone(),
+        api::dialects(),
+        metrics,
+        &random,
+    )
 }
 
 /// What operators are served. It is not counted among what callers are.

@@ -4,10 +4,8 @@
 //! refusal is spelled in their words. A handler without a [`Caller`] argument can reach no
 //! verb that wants one.
 
-use std::sync::Arc;
-
-use axum::http::header::{AUTHORIZATION, HOST};
-use axum::http::{HeaderMap, Uri};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
 use crate::app::App;
 use crate::domain::Caller;
@@ -31,13 +29,4 @@ pub async fn caller(app: &App, headers: &HeaderMap) -> Result<Caller> {
         }
         _ => Err(refuse(Unauthenticated::MalformedHeader)),
     }
-}
-
-/// The issuer that the request came by: the origin of its host. The front has refused every
-/// host that is not ours.
-pub fn issuer(app: &App, uri: &Uri, headers: &HeaderMap) -> Arc<str> {
-    let host = uri.authority().map(axum::http::uri::Authority::as_str);
-    let host = host.or_else(|| headers.get(HOST)?.to_str().ok());
-    host.and_then(|host| app.origins().issuer_for(host))
-        .unwrap_or_else(|| app.origins().first_issuer())
 }

@@ -6,6 +6,7 @@
 //! 404 or 405 of the router is spelled here too, so routers need no fallbacks.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,16 +16,17 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::Route;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use prometheus::IntCounter;
 use tower::layer::layer_fn;
 use tower::{Service, service_fn};
 
 use super::metrics::Metrics;
 use super::refusal::{Refusal, Spell, problem};
 use super::strict;
-pub use super::strict::Origins;
+use crate::app::Origins;
 use crate::clock::Random;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -89,8 +91,9 @@ impl Front {
         dialects.sort_by_key(|dialect| std::cmp::Reverse(dialect.prefix.len()));
         let mut run = [0; 4];
         random.fill(&mut run);
+        let panics = metrics.panics.clone();
         Self(Arc::new(Inner {
-            router: router.layer(layer_fn(note_route)),
+            router: router.layer(layer_fn(move |route| guard(route, panics.clone()))),
             origins,
             dialects,
             metrics,
@@ -122,7 +125,7 @@ impl Front {
                     origin: Arc::clone(origin),
                     request_id: request_id.clone(),
                 });
-                let response = self.route(Request::from_parts(parts, body), &request_id).await;
+                let Ok(response) = self.0.router.clone().call(Request::from_parts(parts, body)).await;
                 spell(dialect, response)
             }
         };
@@ -144,24 +147,6 @@ impl Front {
             took: began.elapsed(),
         });
         response
-    }
-
-    /// The router's answer; a panic becomes a 500 that tells nothing. Where it happened,
-    /// the panic hook of `logging` has logged by then.
-    async fn route(&self, request: Request, request_id: &HeaderValue) -> Response {
-        let mut call = std::pin::pin!(self.0.router.clone().call(request));
-        let outcome = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Some),
-            Err(_) => Poll::Ready(None),
-        });
-        match outcome.await {
-            Some(Ok(response)) => response,
-            None => {
-                self.0.metrics.panics.inc();
-                tracing::error!(?request_id, "a request ended in a panic");
-                axum::response::IntoResponse::into_response(Refusal::Internal)
-            }
-        }
     }
 
     fn dialect_of(&self, path: &str) -> &Dialect {
@@ -239,13 +224,30 @@ fn spell(dialect: &Dialect, mut response: Response) -> (Response, bool) {
     (spelled, unread)
 }
 
-/// Puts the template of the route beside the answer, where the front can see it.
-fn note_route(route: Route) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone {
+/// Wraps a route so that a panic becomes a 500 that tells nothing, and so that the front
+/// sees the route's template beside the answer. Where a panic happened, the panic hook of
+/// `logging` has logged by then.
+fn guard(
+    route: Route,
+    panics: IntCounter,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone {
     service_fn(move |request: Request| {
         let template = request.extensions().get::<MatchedPath>().cloned();
-        let answer = route.clone().call(request);
-        async {
-            let mut response = answer.await?;
+        let call = route.clone().call(request);
+        let panics = panics.clone();
+        async move {
+            let mut call = std::pin::pin!(call);
+            let outcome = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+                Ok(poll) => poll.map(Some),
+                Err(_) => Poll::Ready(None),
+            });
+            let mut response = match outcome.await {
+                Some(Ok(response)) => response,
+                None => {
+                    panics.inc();
+                    Refusal::Internal.into_response()
+                }
+            };
             if let Some(template) = template {
                 response.extensions_mut().insert(template);
             }

@@ -52,11 +52,15 @@ pub fn start(filter: &str, form: Form, clock: Arc<dyn Clock>) -> Result<(), LogE
         let _ = std::io::stderr().write_all(line.as_bytes());
     });
     Registry::default().with(filter).with(lines).try_init()?;
+    log_panics();
+    Ok(())
+}
+
+fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(location, "a panic");
     }));
-    Ok(())
 }
 
 /// Writes each event as one line.
@@ -303,6 +307,20 @@ mod tests {
             proptest::prop_assert_eq!(&parsed["value"], value.as_str());
             proptest::prop_assert_eq!(json.lines().count(), 1);
         }
+    }
+
+    #[test]
+    fn sec_ops_04_a_panic_is_logged_by_its_location_only() {
+        let json = written(Form::Json, || {
+            let before = std::panic::take_hook();
+            log_panics();
+            let panicked = std::panic::catch_unwind(|| panic!("a secret"));
+            std::panic::set_hook(before);
+            assert!(panicked.is_err());
+        });
+        let line: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert!(line["location"].as_str().unwrap().contains("logging.rs:"), "{json}");
+        assert!(!json.contains("secret"), "{json}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub mod tls;
 
 pub use fault::{Fault, JsonType, Reason};
 pub use fields::Fields;
-pub use front::{Arrival, Dialect, Front, Origins};
+pub use front::{Arrival, Dialect, Front};
 pub use refusal::{Place, Refusal, Spell};
 pub use reply::Json;
 pub use server::{Limits, Server};

@@ -77,11 +77,11 @@ impl TestServer {
             vault: vault(random.clone()),
             clock: told,
             random: random.clone(),
-            origins: Origins::parse([origin.as_str()]).unwrap(),
+            origins: Origins::new([&origin]).unwrap(),
             passwords: PasswordSettings::cheap_for_tests(),
         };
         let app = Arc::new(App::start(parts).await.unwrap());
-        let origins = oneself::web::Origins::new([&origin]).unwrap();
+        let origins = app.origins().clone();
         let front = Front::new(
             api::router(&app),
             origins,

@@ -1,7 +1,7 @@
 //! A second implementation of the layout, in Python, and ours read each other.
 //!
 //! `tests/second/record.py` was written from the description alone. It wants the package
-//! `cryptography`: `ONESELF_TEST_PYTHON` names a virtualenv that has it, and `./test` makes
+//! `cryptography`: `ONESELF_TEST_PYTHON` names the interpreter of a virtualenv that has it, and `./test` makes
 //! one. Without it the test says that it was skipped.
 
 use std::io::Write as _;
@@ -63,7 +63,7 @@ impl Drawn {
 #[test]
 fn python_opens_our_records_and_we_open_pythons() {
     let Some(python) = std::env::var_os("ONESELF_TEST_PYTHON") else {
-        println!("skipped: ONESELF_TEST_PYTHON names no virtualenv with the package cryptography");
+        println!("skipped: ONESELF_TEST_PYTHON names no interpreter with the package cryptography");
         return;
     };
     let random = Arc::new(SeededRandom::new(77));
@@ -137,9 +137,8 @@ fn python_opens_our_records_and_we_open_pythons() {
 }
 
 /// What the program answers on its standard output to this on its standard input.
-fn run(virtualenv: &std::ffi::OsStr, input: &Value) -> Value {
-    let python = std::path::Path::new(virtualenv).join("bin/python3");
-    let mut child = Command::new(&python)
+fn run(python: &std::ffi::OsStr, input: &Value) -> Value {
+    let mut child = Command::new(python)
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/second/record.py"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -6,23 +6,28 @@ mod slow;
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Extension;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use oneself::app::Origins;
 use oneself::clock::SystemRandomness;
 use oneself::web::body::{JsonObject, JsonOrForm};
 use oneself::web::metrics::Metrics;
 use oneself::web::path::Segments;
 use oneself::web::query::Query;
 use oneself::web::refusal::problem;
-use oneself::web::{Arrival, Dialect, Front, Json, Limits, Origins, Refusal, Server};
+use oneself::web::{Arrival, Dialect, Front, Json, Limits, Refusal, Server};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+
+/// How many requests for `/slow` have begun.
+pub static SLOW_ONES: AtomicUsize = AtomicUsize::new(0);
 
 /// A small router behind the real front, on a port of its own.
 pub struct Door {
@@ -134,10 +139,12 @@ fn router() -> Router {
         .route(
             "/slow",
             get(async || {
+                SLOW_ONES.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 "slow"
             }),
         )
+        .route("/never", get(std::future::pending::<()>))
         .route(
             "/arrival",
             get(async |Extension(arrival): Extension<Arrival>| {
