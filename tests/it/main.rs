@@ -12,6 +12,7 @@ mod auth0;
 mod blackbox;
 mod command;
 mod durability;
+mod hostile;
 mod house;
 mod jwt;
 mod link;

@@ -246,7 +246,7 @@ async fn sec_api_08_hostile_ids_are_refused_or_nobodys() {
 }
 
 #[tokio::test]
-async fn subjects_are_compared_as_bytes() {
+async fn sec_api_09_subjects_are_compared_as_bytes() {
     let w = World::new().await;
     for subject in ["Abc", "abc", "é", "e\u{301}"] {
         let user = w.user().await;
