@@ -423,6 +423,7 @@ async fn plain(time: Duration, clients: u64) -> Outcome<()> {
     };
     let load = Load {
         clients: clients as usize,
+        warm_up: Duration::from_millis(500),
         time,
         good: StatusCode::OK,
         server: Some(server.process()),

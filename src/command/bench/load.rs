@@ -1,6 +1,6 @@
 //! A load for a while, and what it cost.
 //!
-//! Requests are counted from the end of a short warm-up on. What would surprise: processor
+//! Requests are counted from the end of the warm-up on. What would surprise: processor
 //! time is divided by good answers, so errors make the figure worse rather than better.
 
 use std::collections::BTreeMap;
@@ -27,7 +27,9 @@ const LONGEST_US: u64 = 60_000_000;
 pub struct Load {
     /// How many clients ask at once.
     pub clients: usize,
-    /// For how long.
+    /// How long they ask before anything is counted.
+    pub warm_up: Duration,
+    /// For how long after that.
     pub time: Duration,
     /// The status of a good answer.
     pub good: StatusCode,
@@ -109,8 +111,7 @@ impl Load {
         N: Fn() -> Option<Ask> + Send + Sync + 'static,
         S: Fn(&Seen) + Send + Sync + 'static,
     {
-        let warm_up = (self.time / 10).min(Duration::from_millis(500));
-        let begin = Instant::now() + warm_up;
+        let begin = Instant::now() + self.warm_up;
         let end = begin + self.time;
         let latency = Histogram::new_with_bounds(1, LONGEST_US, 3).map_err(io::Error::other)?;
         let tally = Arc::new(Mutex::new(Tally {
@@ -129,7 +130,7 @@ impl Load {
                 shown(&seen);
             },
         ));
-        tokio::time::sleep(warm_up).await;
+        tokio::time::sleep(self.warm_up).await;
         let before = self.spent()?;
         let mut memory = 0;
         let mut looks = tokio::time::interval(LOOK_EVERY);

@@ -29,6 +29,9 @@ use self::people::{Accounts, Attached, Person, refusal};
 use self::server::{Home, Server};
 use super::{Failure, Place, print};
 
+/// How long clients ask before anything is counted.
+const WARM_UP: Duration = Duration::from_millis(500);
+
 /// Measure what requests cost
 #[derive(Debug, Args)]
 pub struct Bench {
@@ -119,6 +122,11 @@ impl Bench {
             .transpose()?;
         let load = Load {
             clients: usize::from(self.clients),
+            warm_up: match self.what {
+                What::Link | What::Resolve => WARM_UP,
+                // These come to an end by themselves, and early on a small preload.
+                What::FirstLink | What::Unlink => Duration::ZERO,
+            },
             time: Duration::from_secs(self.seconds.into()),
             good: match self.what {
                 What::Link | What::FirstLink => StatusCode::CREATED,
