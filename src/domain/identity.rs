@@ -163,7 +163,8 @@ pub fn check_subject(subject: &str) -> Result<()> {
     Ok(())
 }
 
-/// Splits claims into the attributes that we know and the rest.
+/// Splits claims into the attributes that we know and the rest. Names are for display, so what
+/// would turn or break a line is left out of them (D-84).
 fn profile_from_claims(claims: &Object) -> Result<Profile> {
     let mut others = claims.clone();
     let email_verified = profile::verified(others.shift_remove("email_verified").as_ref());
@@ -177,10 +178,10 @@ fn profile_from_claims(claims: &Object) -> Result<Profile> {
         email: text("email")?,
         username: text("username")?,
         phone_number: text("phone_number")?,
-        name: text("name")?,
-        nickname: text("nickname")?,
-        given_name: text("given_name")?,
-        family_name: text("family_name")?,
+        name: text("name")?.as_deref().map(profile::display_text),
+        nickname: text("nickname")?.as_deref().map(profile::display_text),
+        given_name: text("given_name")?.as_deref().map(profile::display_text),
+        family_name: text("family_name")?.as_deref().map(profile::display_text),
         picture: text("picture")?,
         email_verified,
         phone_verified,

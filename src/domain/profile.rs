@@ -68,9 +68,18 @@ pub fn verified(value: Option<&Value>) -> Option<bool> {
 /// Whether a name can be shown anywhere as it is: it holds no control character, and none
 /// that turns the direction of what follows or ends its line (API-09, D-84).
 pub fn is_display_text(text: &str) -> bool {
+    text.chars().all(is_displayed)
+}
+
+/// What can be shown of a name that somebody else made.
+pub fn display_text(text: &str) -> String {
+    text.chars().filter(|c| is_displayed(*c)).collect()
+}
+
+fn is_displayed(c: char) -> bool {
     let turns_or_breaks =
-        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !text.chars().any(|c| c.is_control() || turns_or_breaks(c))
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !c.is_control() && !turns_or_breaks
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::api::link::request::{Asking, Idempotency, PageRequest, user};
 use crate::api::link::wire;
 use crate::app::App;
 use crate::app::users::UserRequest;
+use crate::domain::profile::is_display_text;
 use crate::domain::{Profile, email};
 use crate::error::Error;
 use crate::id::UserId;
@@ -60,6 +61,9 @@ pub async fn create(
                 },
             )
             .into());
+    }
+    if name.as_deref().is_some_and(|name| !is_display_text(name)) {
+        return Err(fields.fault("name", Reason::Control).into());
     }
     let address = fields.opt_text("email")?;
     if address.as_deref().is_some_and(|address| !email::is_address(address)) {

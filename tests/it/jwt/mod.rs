@@ -36,7 +36,7 @@ static PAIR: LazyLock<KeyPair> =
     LazyLock::new(|| KeyPair::from_pkcs8(include_bytes!("../../data/jwt/signing-key.pk8")).unwrap());
 
 /// The fixed key itself, for what the ring would never sign.
-fn pair() -> &'static KeyPair {
+pub fn pair() -> &'static KeyPair {
     &PAIR
 }
 

@@ -54,7 +54,7 @@ async fn everything_is_there_after_the_store_was_opened_again() {
 }
 
 #[test]
-fn sec_ops_a_newer_schema_is_refused_and_left_alone() {
+fn sec_ops_10_a_newer_schema_is_refused_and_left_alone() {
     for file in ["data.db", "keys.db"] {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path()).unwrap());

@@ -98,7 +98,7 @@ fn the_profile_refuses_what_is_outside_it() {
 }
 
 #[tokio::test]
-async fn every_key_column_is_not_null_and_every_key_begins_with_the_tenant() {
+async fn sec_api_17_every_key_column_is_not_null_and_every_key_begins_with_the_tenant() {
     let w = World::new().await;
     let without_tenant = ["meta", "tenants", "key_check", "signing_keys"];
     let mut tables = 0;
@@ -142,7 +142,7 @@ async fn every_key_column_is_not_null_and_every_key_begins_with_the_tenant() {
 }
 
 #[tokio::test]
-async fn sec_vlt_what_is_deleted_is_overwritten() {
+async fn sec_vlt_05_what_is_deleted_is_overwritten() {
     let w = World::new().await;
     let user = w.make_user().await;
     let mut identity = w.identity(&w.twitter, "1");

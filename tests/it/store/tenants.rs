@@ -196,7 +196,7 @@ async fn signing_keys_and_the_check_value_are_kept_once() {
 }
 
 #[tokio::test]
-async fn sec_api_foreign_tenants_see_nothing() {
+async fn sec_api_05_foreign_tenants_see_nothing() {
     let w = World::new().await;
     let user = w.make_user().await;
     let identity = w.attach(user, w.with_tokens(&w.twitter, "1")).await;

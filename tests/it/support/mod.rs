@@ -1,4 +1,7 @@
 //! What tests of several areas use.
 
 pub mod http;
+pub mod invariants;
+pub mod people;
 pub mod server;
+pub mod tokens;

@@ -10,8 +10,9 @@ use oneself::api;
 use oneself::app::log_in::AccessTokenRequest;
 use oneself::app::tenants::Credentials;
 use oneself::app::{App, Origins, Parts, PasswordSettings};
-use oneself::clock::{ManualClock, SeededRandom};
+use oneself::clock::{Clock, ManualClock, Random, SeededRandom};
 use oneself::domain::{Grant, Scopes};
+use oneself::id::TenantId;
 use oneself::jwt::SigningKey;
 use oneself::secret::ExposeSecret;
 use oneself::store::sqlite::{SqliteOptions, SqliteStore};
@@ -33,24 +34,38 @@ pub struct TestServer {
     pub address: SocketAddr,
     pub clock: Arc<ManualClock>,
     pub store: Arc<dyn Store>,
+    /// Opens what the server sealed.
+    pub vault: Vault,
     pub directory: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
 }
 
 impl TestServer {
     pub async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
+        Self::start_with(clock.clone(), clock, |store| store).await
+    }
+
+    /// The same with another clock than the one that the test moves, and with something around
+    /// the store.
+    pub async fn start_with(
+        clock: Arc<ManualClock>,
+        told: Arc<dyn Clock>,
+        around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let random = Arc::new(SeededRandom::new(7));
         let store = SqliteStore::open(
             directory.path(),
-            clock.clone(),
+            told.clone(),
             random.clone(),
             &SqliteOptions::default(),
         );
-        let store: Arc<dyn Store> = Arc::new(store.unwrap());
-        let vault = Vault::new(RootKey::generate(&*random), random.clone());
-        keep_fixed_signing_key(&*store, &vault).await;
+        let store = around(Arc::new(store.unwrap()));
+        let mut root = [0; 32];
+        random.fill(&mut root);
+        let vault = |random| Vault::new(RootKey::from_bytes(&root), random);
+        keep_fixed_signing_key(&*store, &vault(random.clone())).await;
 
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), None, Limits::default())
             .await
@@ -59,8 +74,8 @@ impl TestServer {
         let origin = format!("http://{address}");
         let parts = Parts {
             store: store.clone(),
-            vault,
-            clock: clock.clone(),
+            vault: vault(random.clone()),
+            clock: told,
             random: random.clone(),
             origins: Origins::new([&origin]).unwrap(),
             passwords: PasswordSettings::cheap_for_tests(),
@@ -83,6 +98,7 @@ impl TestServer {
             address,
             clock,
             store,
+            vault: vault(random),
             directory,
             stop: Some(stop),
         }
@@ -133,6 +149,11 @@ impl Tenant {
 
     /// A client with a token for these rights only.
     pub async fn client_for(&self, scopes: Scopes) -> Client {
+        Client::new(self.address).bearer(&self.token(scopes).await)
+    }
+
+    /// A token of the tenant's first client, for these rights.
+    pub async fn token(&self, scopes: Scopes) -> String {
         let id = self.credentials.client_id.to_string();
         let client = self
             .app
@@ -148,7 +169,12 @@ impl Tenant {
             audience: format!("http://{}/api/v2/", self.address),
         };
         let (token, _) = self.app.issue_access_token(request).unwrap();
-        Client::new(self.address).bearer(token.expose_secret())
+        token.expose_secret().to_owned()
+    }
+
+    /// The tenant's id.
+    pub fn id(&self) -> TenantId {
+        self.credentials.client_id.tenant()
     }
 
     /// What the tenant's first client asks for tokens with.
