@@ -30,6 +30,8 @@ pub mod unlink;
 pub mod update_user;
 pub mod users;
 
+pub use crate::jwt::Claims;
+pub use crate::store::{Page, Spend, UserWithIdentities};
 pub use origins::Origins;
 pub use passwords::PasswordSettings;
 

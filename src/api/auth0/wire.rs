@@ -13,12 +13,12 @@ use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use super::names::{self, Names};
+use crate::app::UserWithIdentities;
 use crate::app::labels::Label;
 use crate::domain::connection::DATABASE;
 use crate::domain::{Connection, Identity, Object, Profile, TokenSet, spelling};
 use crate::id::IdentityId;
 use crate::secret::{ExposeSecret, SecretString};
-use crate::store::UserWithIdentities;
 
 /// The greatest number that every reader of JSON reads exactly.
 const EXACT: u64 = 1 << 53;
