@@ -21,6 +21,7 @@ use axum::Router;
 use axum::routing::get;
 use hdrhistogram::Histogram;
 use http::StatusCode;
+use oneself::app::Origins;
 use oneself::clock::{Clock as _, Random as _, SeededRandom, SystemClock, SystemRandomness};
 use oneself::command::bench::account;
 use oneself::command::bench::client::{Ask, Site};
@@ -38,7 +39,7 @@ use oneself::store::{Created, Link, Linked, Login, NewIdentity, NewKey, NewTenan
 use oneself::vault::{Field, Place, RecordKey, RootKey, TenantKey, Vault};
 use oneself::web::metrics::Metrics;
 use oneself::web::path::Segments;
-use oneself::web::{Front, Json, Limits, Origins, Server, logging};
+use oneself::web::{Front, Json, Limits, Server, logging};
 use serde_json::json;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;

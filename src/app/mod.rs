@@ -30,8 +30,6 @@ pub mod unlink;
 pub mod update_user;
 pub mod users;
 
-pub use crate::jwt::Claims;
-pub use crate::store::{Page, Spend, UserWithIdentities};
 pub use origins::Origins;
 pub use passwords::PasswordSettings;
 

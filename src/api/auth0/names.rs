@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::app::App;
 use crate::app::labels::Label;
-use crate::app::{App, UserWithIdentities};
+use crate::domain::UserWithIdentities;
 use crate::domain::user::Birthplace;
 use crate::domain::{Identity, UserRef, spelling};
 use crate::error::Result;

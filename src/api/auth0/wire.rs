@@ -13,8 +13,8 @@ use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use super::names::{self, Names};
-use crate::app::UserWithIdentities;
 use crate::app::labels::Label;
+use crate::domain::UserWithIdentities;
 use crate::domain::connection::DATABASE;
 use crate::domain::{Connection, Identity, Object, Profile, TokenSet, spelling};
 use crate::id::IdentityId;
