@@ -67,7 +67,7 @@ impl Demo {
         })?;
         config.check_safe()?;
         let directory = Directory::take(&config.data, "demo")?;
-        start_log(&config)?;
+        let _log = start_log(&config)?;
         open::runtime()?.block_on(async {
             let server = Prepared::new(&config, directory).await?;
             let scene = Scene::set(&server.app).await?;

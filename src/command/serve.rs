@@ -23,6 +23,7 @@ use crate::app::{App, Origins};
 use crate::clock::{SystemClock, SystemRandomness};
 use crate::config::{Config, LogFormat, Unsafe};
 use crate::web::health::{self, Readiness};
+use crate::web::logging::Log;
 use crate::web::metrics::Metrics;
 use crate::web::{Front, Limits, Server, logging, tls};
 
@@ -72,7 +73,7 @@ impl Serve {
         let config = place.settings(&self)?;
         config.check_safe()?;
         let directory = Directory::take(&config.data, "serve")?;
-        start_log(&config)?;
+        let _log = start_log(&config)?;
         open::runtime()?.block_on(async {
             let server = Prepared::new(&config, directory).await?;
             print(&server.ready_line())?;
@@ -82,8 +83,8 @@ impl Serve {
     }
 }
 
-/// Logs from now on.
-pub fn start_log(config: &Config) -> Result<(), Failure> {
+/// Logs from now on, until the log is dropped.
+pub fn start_log(config: &Config) -> Result<Log, Failure> {
     let form = match config.log_format {
         LogFormat::Json => logging::Form::Json,
         LogFormat::Pretty => logging::Form::Pretty,

@@ -6,7 +6,6 @@
 //! by its location only, since its message may hold anything.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
@@ -16,6 +15,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Registry};
 
+use super::log_thread::LogThread;
 use crate::clock::Clock;
 
 /// How much of a value is kept, escapes counted as they are written.
@@ -39,21 +39,32 @@ pub enum LogError {
     /// There is a log already.
     #[error("the log was started before: {0}")]
     Started(#[from] TryInitError),
+    /// The system gives no thread.
+    #[error("the log has no thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The log of this process; what is not written yet is written when it is dropped.
+pub struct Log(LogThread);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
 }
 
 /// Starts the log of this process, and logs panics from now on.
 ///
 /// # Errors
 /// [`LogError`] when the filter is malformed or there is a log already.
-pub fn start(filter: &str, form: Form, clock: Arc<dyn Clock>) -> Result<(), LogError> {
+pub fn start(filter: &str, form: Form, clock: Arc<dyn Clock>) -> Result<Log, LogError> {
     let filter = EnvFilter::builder().parse(filter)?;
-    let lines = Lines::new(form, clock, |line: &str| {
-        // A log that cannot be written must not stop what it tells of.
-        let _ = std::io::stderr().write_all(line.as_bytes());
-    });
+    let log = Log(LogThread::start(std::io::stderr())?);
+    let thread = log.0.clone();
+    let lines = Lines::new(form, clock, move |line| thread.line(line));
     Registry::default().with(filter).with(lines).try_init()?;
     log_panics();
-    Ok(())
+    Ok(log)
 }
 
 fn log_panics() {
@@ -70,14 +81,14 @@ pub struct Lines<W> {
     write: W,
 }
 
-impl<W: Fn(&str)> Lines<W> {
+impl<W: Fn(String)> Lines<W> {
     /// Lines in this form, each handed over whole, with its end.
     pub fn new(form: Form, clock: Arc<dyn Clock>, write: W) -> Self {
         Self { form, clock, write }
     }
 }
 
-impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
+impl<S: Subscriber, W: Fn(String) + 'static> Layer<S> for Lines<W> {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
         let at = self.clock.now();
@@ -95,7 +106,7 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
             Form::Json => "}\n",
             Form::Pretty => "\n",
         });
-        (self.write)(&line);
+        (self.write)(line);
     }
 }
 
@@ -260,7 +271,7 @@ mod tests {
         let lines = Arc::new(Mutex::new(String::new()));
         let kept = Arc::clone(&lines);
         let clock = Arc::new(ManualClock::at("2026-01-02T03:04:05Z".parse().unwrap()));
-        let layer = Lines::new(form, clock, move |line: &str| kept.lock().push_str(line));
+        let layer = Lines::new(form, clock, move |line: String| kept.lock().push_str(&line));
         tracing::subscriber::with_default(Registry::default().with(layer), work);
         std::mem::take(&mut *lines.lock())
     }

@@ -14,6 +14,7 @@ pub mod fields;
 pub mod front;
 pub mod health;
 pub mod json;
+pub mod log_thread;
 pub mod logging;
 pub mod metrics;
 pub mod path;

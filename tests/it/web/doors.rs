@@ -102,7 +102,7 @@ async fn sec_ops_01_each_request_is_one_line_without_its_query() {
     let lines = Arc::new(parking_lot::Mutex::new(String::new()));
     let kept = Arc::clone(&lines);
     let clock = Arc::new(oneself::clock::ManualClock::at("2026-01-02T03:04:05Z".parse().unwrap()));
-    let log = Lines::new(Form::Json, clock, move |line: &str| kept.lock().push_str(line));
+    let log = Lines::new(Form::Json, clock, move |line: String| kept.lock().push_str(&line));
     let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(log));
 
     let door = Door::open().await;
