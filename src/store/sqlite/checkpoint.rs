@@ -2,12 +2,14 @@
 //!
 //! A thread of its own copies the log into the file while the writer goes on. Because a
 //! log never starts over under a steady writer, the writer itself asks for that, once the
-//! log is long and the thread has just copied all but its end. What would surprise: it is
-//! the log's pages that are counted, not its length on disk, which stays what it once was.
+//! log is long and the thread has just copied all but its end. Once nobody writes, the thread
+//! copies the rest, because a reader is quicker in the file than in the log. What would
+//! surprise: it is the log's pages that are counted, not its length on disk, which stays
+//! what it once was.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,6 +26,9 @@ const RESTART_PAGES: u32 = 8_000;
 /// How long the writer waits for readers of the log when it is to start over. Only a
 /// backup reads for longer, and then it grows on.
 const WAIT_FOR_READERS: Duration = Duration::from_millis(20);
+
+/// After how long without a write the rest is copied.
+const IDLE: Duration = Duration::from_millis(200);
 
 /// The writer's side of it.
 pub(super) struct Log {
@@ -46,11 +51,11 @@ impl Log {
             Ok(())
         }))?;
         let copied = Arc::new(AtomicBool::new(false));
-        let done = Arc::clone(&copied);
+        let (done, written) = (Arc::clone(&copied), Arc::clone(&pages));
         let (wake, asked) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".into())
-            .spawn(move || copy_when_asked(&copier, &asked, &done))
+            .spawn(move || copy_when_asked(&copier, &asked, &done, &written))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
             pages,
@@ -92,10 +97,23 @@ impl Log {
     }
 }
 
-fn copy_when_asked(copier: &Connection, asked: &Receiver<()>, done: &AtomicBool) {
-    while asked.recv().is_ok() {
-        checkpoint(copier, "PASSIVE");
-        done.store(true, Ordering::Release);
+fn copy_when_asked(copier: &Connection, asked: &Receiver<()>, done: &AtomicBool, pages: &AtomicU32) {
+    let (mut seen, mut rested) = (0, 0);
+    loop {
+        match asked.recv_timeout(IDLE) {
+            Ok(()) => {
+                checkpoint(copier, "PASSIVE");
+                done.store(true, Ordering::Release);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let now = pages.load(Ordering::Relaxed);
+                if now == seen && now != rested && checkpoint(copier, "PASSIVE") {
+                    rested = now;
+                }
+                seen = now;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
 }
 

@@ -58,10 +58,29 @@ fn a_kept_folder_and_a_running_server_are_measured_again() {
     let folder = Folder::new();
     let kept = folder.path().join("kept");
     let kept = kept.to_str().unwrap();
-    let arguments = ["bench", "resolve", "--preload", "50", "--clients", "2", "--seconds", "1"];
+    let arguments = [
+        "bench",
+        "resolve",
+        "--preload",
+        "50",
+        "--clients",
+        "2",
+        "--seconds",
+        "1",
+    ];
     let first = folder.done(&[&arguments[..], &["--keep", kept]].concat());
     assert!(first.contains("errors        none"), "{first}");
-    let again = folder.done(&["bench", "link", "--seconds", "1", "--clients", "2", "--keep", kept, "--json"]);
+    let again = folder.done(&[
+        "bench",
+        "link",
+        "--seconds",
+        "1",
+        "--clients",
+        "2",
+        "--keep",
+        kept,
+        "--json",
+    ]);
     let again: Value = serde_json::from_str(&again).unwrap();
     assert_eq!(again["preload"], 50, "those who were there are used again");
 
