@@ -1,9 +1,10 @@
 //! The raw sides of what `oneself bench` measures: the same store and vault without HTTP, one
 //! sync of the same disk, and a plain JSON request behind the same front.
 //!
-//! `raw link|resolve|sync|plain [--seconds 10] [--users 10000] [--tasks 64]` prints one JSON
-//! object. What would surprise: here the processor time of the whole process counts, so a
-//! link's contains making its account and sealing its tokens.
+//! `raw link|resolve|disk|sync|plain [--seconds 10] [--users 10000] [--tasks 64]` prints one
+//! JSON object. What would surprise: here the processor time of the whole process counts, so
+//! a link's contains making its account and sealing its tokens; and `disk` makes users who
+//! were born with an account elsewhere, where `/link/v1` gives each a built-in one besides.
 
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 
@@ -60,6 +61,7 @@ fn main() -> Outcome<()> {
     match arguments.first().map(String::as_str) {
         Some("link") => runtime.block_on(raw(What::Link, time, users, tasks)),
         Some("resolve") => runtime.block_on(raw(What::Resolve, time, users, tasks)),
+        Some("disk") => runtime.block_on(disk(users)),
         Some("sync") => sync(time),
         Some("plain") => {
             let clients = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -68,7 +70,7 @@ fn main() -> Outcome<()> {
         Some("serve-plain") => runtime.block_on(serve_plain()),
         // `cargo bench` and `cargo test --benches` run every bench without arguments.
         None => Ok(()),
-        Some(other) => Err(format!("{other} is not link, resolve, sync or plain").into()),
+        Some(other) => Err(format!("{other} is not link, resolve, disk, sync or plain").into()),
     }
 }
 
@@ -274,6 +276,31 @@ impl World {
         }
     }
 
+    /// Somebody who was born with an account elsewhere: one identity, one event, one key.
+    async fn make_born(&self) -> Outcome<()> {
+        let user = UserId::new(&*self.clock, &*self.random);
+        let owner = KeyOwner::User(user);
+        let (key, wrapped) = self.vault.new_key(&self.key, owner)?;
+        let (born, _) = self.account(user, &key, &self.subject())?;
+        let kind = EventKind::UserCreated {
+            identity: born.id,
+            connection: self.network.id,
+            proof: born.external.proof(),
+        };
+        let new = NewUser {
+            user: User::new(user, Profile::default(), self.clock.now()),
+            born,
+            more: None,
+            new_key: Some(NewKey { owner, key: wrapped }),
+            once: None,
+            events: vec![self.event(user, kind)],
+        };
+        match self.store.create_user(self.tenant, new).await? {
+            Created::Done => Ok(()),
+            other => Err(format!("a user was not made: {other:?}").into()),
+        }
+    }
+
     async fn link(&self, person: &Person) -> Outcome<()> {
         let (identity, event) = self.account(person.user, &person.key, &self.subject())?;
         let link = Link {
@@ -361,6 +388,31 @@ async fn raw(what: What, time: Duration, users: u64, tasks: u64) -> Outcome<()> 
             "cpu_us": cpu.as_secs_f64() * 1e6 / latency.len().max(1) as f64,
             "fixed_loop_ms": loops,
         })
+    );
+    Ok(())
+}
+
+/// Makes so many users who were born with an account elsewhere, and weighs them.
+async fn disk(users: u64) -> Outcome<()> {
+    let scratch = Scratch::new()?;
+    let world = Arc::new(World::new(&scratch.0).await?);
+    let mut making = tokio::task::JoinSet::new();
+    for task in 0..TASKS {
+        let world = Arc::clone(&world);
+        making.spawn(async move {
+            for _ in (task..users).step_by(TASKS as usize) {
+                world.make_born().await?;
+            }
+            Outcome::Ok(())
+        });
+    }
+    while let Some(made) = making.join_next().await {
+        made??;
+    }
+    let bytes = account::disk(&scratch.0)?;
+    println!(
+        "{}",
+        json!({ "what": "disk", "users": users, "disk_bytes": bytes, "disk_bytes_each": bytes as f64 / users as f64 })
     );
     Ok(())
 }

@@ -58,8 +58,8 @@ impl App {
                 believed
             }
         };
-        let client = self.store.find_client(believed.client).await?;
-        if client.is_none_or(|client| client.epoch != believed.client_epoch) {
+        let client_epoch = self.store.find_client_epoch(believed.client).await?;
+        if client_epoch != Some(believed.client_epoch) {
             return Err(Error::Unauthenticated(Unauthenticated::Invalid));
         }
         if let Some((id, epoch)) = believed.user {

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::app::keys::token_place;
 use crate::domain::{
     Actor, Caller, Connection, ConnectionRef, EventKind, ExternalIdentity, Identity, KeyOwner, NewEvent, Object, Proof,
-    Scope, TokenSet, User, UserRef, UserWithIdentities,
+    Scope, TokenSet, UserRef, UserWithIdentities,
 };
 use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
@@ -152,15 +152,15 @@ impl App {
                 false => None,
             };
             let step = match owner {
-                Some(identity) if identity.user == user.id => {
+                Some(identity) if identity.user == user => {
                     self.link_same(caller, &request, &connection, identity, &external)
                         .await?
                 }
-                Some(identity) => self.link_owned(caller, &request, &user, &identity).await?,
+                Some(identity) => self.link_owned(caller, &request, user, &identity).await?,
                 None if looked_up && request.if_unknown == IfUnknown::Refuse => {
                     return Err(Error::NotFound(Noun::Identity));
                 }
-                None => self.attach(caller, &request, &user, &connection, &external).await?,
+                None => self.attach(caller, &request, user, &connection, &external).await?,
             };
             if let Some(outcome) = step {
                 return Ok(outcome);
@@ -201,7 +201,7 @@ impl App {
         &self,
         caller: &Caller,
         request: &LinkRequest,
-        user: &User,
+        user: UserId,
         connection: &Connection,
         external: &ExternalIdentity,
     ) -> Result<Option<LinkOutcome>> {
@@ -209,7 +209,7 @@ impl App {
         let (identity, new_key) = self
             .new_identity(
                 caller.tenant,
-                user.id,
+                user,
                 id,
                 external.clone(),
                 caller.actor(),
@@ -217,25 +217,21 @@ impl App {
             )
             .await?;
         if request.dry_run {
-            return Ok(Some(LinkOutcome::Attached(preview(
-                user.id,
-                &identity,
-                self.clock.now(),
-            ))));
+            return Ok(Some(LinkOutcome::Attached(preview(user, &identity, self.clock.now()))));
         }
         let act = store::Link {
-            user: user.id,
+            user,
             identity,
             one_per_provider: false,
             new_key,
-            once: request.once.as_ref().map(|once| self.once(once, user.id, Some(id))),
+            once: request.once.as_ref().map(|once| self.once(once, user, Some(id))),
             event: NewEvent {
                 kind: EventKind::IdentityLinked {
                     identity: id,
                     connection: connection.id,
                     proof: external.proof(),
                 },
-                user: user.id,
+                user,
                 actor: caller.actor(),
                 at: self.clock.now(),
                 sealed: None,
@@ -333,12 +329,12 @@ impl App {
         &self,
         caller: &Caller,
         request: &LinkRequest,
-        user: &User,
+        user: UserId,
         identity: &Identity,
     ) -> Result<Option<LinkOutcome>> {
         match &request.if_owned {
             IfOwned::Absorb { proof, spend, epoch } if identity.is_primary() => {
-                self.absorb(caller, user.id, identity.user, *proof, spend.as_ref(), *epoch)
+                self.absorb(caller, user, identity.user, *proof, spend.as_ref(), *epoch)
                     .await
             }
             _ => Err(Error::IdentityTaken),

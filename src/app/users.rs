@@ -189,9 +189,9 @@ impl App {
         Ok(self.store.list_users_by_email(caller.tenant, email).await?)
     }
 
-    pub(super) async fn existing_user(&self, tenant: TenantId, which: &UserRef) -> Result<User> {
+    pub(super) async fn existing_user(&self, tenant: TenantId, which: &UserRef) -> Result<UserId> {
         self.store
-            .find_user(tenant, which)
+            .find_user_id(tenant, which)
             .await?
             .ok_or(Error::NotFound(Noun::User))
     }

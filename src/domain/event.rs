@@ -75,7 +75,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// The stable name, in answers and in the store.
+    /// The stable name, in answers.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::UserCreated { .. } => "user.created",

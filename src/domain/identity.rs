@@ -36,7 +36,7 @@ impl Proof {
         Self::TwoProof,
     ];
 
-    /// The name in answers and in the store.
+    /// The name in answers.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Asserted => "asserted",

@@ -72,6 +72,8 @@ pub trait Store: Send + Sync {
     async fn create_client(&self, client: &Client) -> StoreResult<()>;
     /// The client of this id.
     async fn find_client(&self, id: ClientId) -> StoreResult<Option<Client>>;
+    /// The epoch of the client of this id, and nothing else of it: every request asks.
+    async fn find_client_epoch(&self, id: ClientId) -> StoreResult<Option<i64>>;
     /// Every client of the tenant, oldest first.
     async fn list_clients(&self, tenant: TenantId) -> StoreResult<Vec<Client>>;
     /// Gives the client a new secret and moves its epoch; `false` when it is gone.
@@ -106,6 +108,8 @@ pub trait Store: Send + Sync {
 
     // Users and identities.
 
+    /// The core id of the user that is meant.
+    async fn find_user_id(&self, tenant: TenantId, which: &UserRef) -> StoreResult<Option<UserId>>;
     /// The user that is meant.
     async fn find_user(&self, tenant: TenantId, which: &UserRef) -> StoreResult<Option<User>>;
     /// The user that is meant, with identities.

@@ -67,6 +67,20 @@ fn bucket(id: EventId) -> i64 {
     millis / 1000
 }
 
+/// What a kind is kept as, for the space that its name would take.
+const fn number(kind: &EventKind) -> i64 {
+    match kind {
+        EventKind::UserCreated { .. } => 1,
+        EventKind::UserUpdated { .. } => 2,
+        EventKind::UserDeleted => 3,
+        EventKind::IdentityLinked { .. } => 4,
+        EventKind::IdentityRefreshed { .. } => 5,
+        EventKind::IdentityFreed { .. } => 6,
+        EventKind::IdentitySplit { .. } => 7,
+        EventKind::UserAbsorbed { .. } => 8,
+    }
+}
+
 /// Writes an event down.
 pub(super) fn insert(data: &Connection, tenant: TenantId, id: EventId, event: &NewEvent) -> StoreResult<()> {
     let mut identity = None;
@@ -114,7 +128,7 @@ pub(super) fn insert(data: &Connection, tenant: TenantId, id: EventId, event: &N
             tenant,
             bucket(id),
             id,
-            event.kind.name(),
+            number(&event.kind),
             event.user,
             identity,
             connection,
@@ -146,37 +160,36 @@ pub(super) fn list(data: &Connection, tenant: TenantId, after: Option<EventId>, 
 
 /// An event; `None` when there is no such kind.
 fn read(row: &Row<'_>) -> rusqlite::Result<Option<Event>> {
-    let kind: String = row.get("kind")?;
-    let kind = match kind.as_str() {
-        "user.created" => EventKind::UserCreated {
+    let kind = match row.get("kind")? {
+        1 => EventKind::UserCreated {
             identity: row.get("identity")?,
             connection: row.get("connection")?,
             proof: row.get("proof")?,
         },
-        "user.updated" => EventKind::UserUpdated {
+        2 => EventKind::UserUpdated {
             fields: row.get("fields")?,
         },
-        "user.deleted" => EventKind::UserDeleted,
-        "identity.linked" => EventKind::IdentityLinked {
+        3 => EventKind::UserDeleted,
+        4 => EventKind::IdentityLinked {
             identity: row.get("identity")?,
             connection: row.get("connection")?,
             proof: row.get("proof")?,
         },
-        "identity.refreshed" => EventKind::IdentityRefreshed {
+        5 => EventKind::IdentityRefreshed {
             identity: row.get("identity")?,
             connection: row.get("connection")?,
             proof: row.get("proof")?,
         },
-        "identity.freed" => EventKind::IdentityFreed {
+        6 => EventKind::IdentityFreed {
             identity: row.get("identity")?,
             connection: row.get("connection")?,
         },
-        "identity.split" => EventKind::IdentitySplit {
+        7 => EventKind::IdentitySplit {
             identity: row.get("identity")?,
             connection: row.get("connection")?,
             to: row.get("other")?,
         },
-        "user.absorbed" => EventKind::UserAbsorbed {
+        8 => EventKind::UserAbsorbed {
             absorbed: row.get("other")?,
             proof: row.get("proof")?,
         },

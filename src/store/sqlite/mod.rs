@@ -119,15 +119,15 @@ impl Store for SqliteStore {
     }
 
     async fn find_tenant(&self, id: TenantId) -> StoreResult<Option<Tenant>> {
-        self.data.read(|sql| tenants::find(sql, id))
+        self.data.read_one(|sql| tenants::find(sql, id))
     }
 
     async fn find_tenant_named(&self, name: &str) -> StoreResult<Option<Tenant>> {
-        self.data.read(|sql| tenants::find_named(sql, name))
+        self.data.read_one(|sql| tenants::find_named(sql, name))
     }
 
     async fn list_tenants(&self) -> StoreResult<Vec<Tenant>> {
-        self.data.read(tenants::list)
+        self.data.read_one(tenants::list)
     }
 
     async fn update_settings(&self, tenant: TenantId, settings: &Settings) -> StoreResult<bool> {
@@ -154,11 +154,15 @@ impl Store for SqliteStore {
     }
 
     async fn find_client(&self, id: ClientId) -> StoreResult<Option<Client>> {
-        self.data.read(|sql| tenants::find_client(sql, id))
+        self.data.read_one(|sql| tenants::find_client(sql, id))
+    }
+
+    async fn find_client_epoch(&self, id: ClientId) -> StoreResult<Option<i64>> {
+        self.data.read_one(|sql| tenants::find_client_epoch(sql, id))
     }
 
     async fn list_clients(&self, tenant: TenantId) -> StoreResult<Vec<Client>> {
-        self.data.read(|sql| tenants::list_clients(sql, tenant))
+        self.data.read_one(|sql| tenants::list_clients(sql, tenant))
     }
 
     async fn rotate_client(&self, id: ClientId, secret: Digest) -> StoreResult<bool> {
@@ -181,11 +185,11 @@ impl Store for SqliteStore {
     }
 
     async fn find_connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Connection>> {
-        self.data.read(|sql| tenants::find_connection(sql, tenant, which))
+        self.data.read_one(|sql| tenants::find_connection(sql, tenant, which))
     }
 
     async fn list_connections(&self, tenant: TenantId) -> StoreResult<Vec<Connection>> {
-        self.data.read(|sql| tenants::list_connections(sql, tenant))
+        self.data.read_one(|sql| tenants::list_connections(sql, tenant))
     }
 
     async fn delete_connection(&self, tenant: TenantId, id: ConnectionId) -> StoreResult<bool> {
@@ -195,15 +199,15 @@ impl Store for SqliteStore {
     }
 
     async fn find_tenant_key(&self, tenant: TenantId) -> StoreResult<Option<WrappedKey>> {
-        self.keys.read(|sql| keys::find_tenant(sql, tenant))
+        self.keys.read_one(|sql| keys::find_tenant(sql, tenant))
     }
 
     async fn find_key(&self, tenant: TenantId, owner: KeyOwner) -> StoreResult<Option<WrappedKey>> {
-        self.keys.read(|sql| keys::find(sql, tenant, owner))
+        self.keys.read_one(|sql| keys::find(sql, tenant, owner))
     }
 
     async fn list_signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {
-        self.keys.read(keys::list_signing)
+        self.keys.read_one(keys::list_signing)
     }
 
     async fn create_signing_key(&self, key: &StoredSigningKey) -> StoreResult<()> {
@@ -217,7 +221,7 @@ impl Store for SqliteStore {
     }
 
     async fn find_key_check(&self) -> StoreResult<Option<[u8; 32]>> {
-        self.keys.read(keys::find_check)
+        self.keys.read_one(keys::find_check)
     }
 
     async fn set_key_check(&self, value: [u8; 32]) -> StoreResult<()> {
@@ -227,6 +231,13 @@ impl Store for SqliteStore {
                 NewKeys::Exist => Err(Stop::Failed(corrupt("key_check: there is a value already"))),
             })
             .await
+    }
+
+    async fn find_user_id(&self, tenant: TenantId, which: &UserRef) -> StoreResult<Option<UserId>> {
+        match which {
+            UserRef::Id(id) => self.data.read_one(|sql| users::find_survivor(sql, tenant, *id)),
+            UserRef::Born { .. } => self.data.read(|sql| users::find_id(sql, tenant, which)),
+        }
     }
 
     async fn find_user(&self, tenant: TenantId, which: &UserRef) -> StoreResult<Option<User>> {
@@ -265,15 +276,15 @@ impl Store for SqliteStore {
     }
 
     async fn find_identity(&self, tenant: TenantId, key: &IdentityKey) -> StoreResult<Option<Identity>> {
-        self.data.read(|sql| identities::find(sql, tenant, key))
+        self.data.read_one(|sql| identities::find(sql, tenant, key))
     }
 
     async fn find_former_user(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<UserId>> {
-        self.data.read(|sql| users::find_former(sql, tenant, identity))
+        self.data.read_one(|sql| users::find_former(sql, tenant, identity))
     }
 
     async fn find_tokens(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<Sealed>> {
-        self.data.read(|sql| identities::find_tokens(sql, tenant, identity))
+        self.data.read_one(|sql| identities::find_tokens(sql, tenant, identity))
     }
 
     async fn list_users(&self, tenant: TenantId, page: Page) -> StoreResult<Vec<UserWithIdentities>> {
@@ -281,7 +292,7 @@ impl Store for SqliteStore {
     }
 
     async fn count_users(&self, tenant: TenantId) -> StoreResult<u64> {
-        self.data.read(|sql| users::count(sql, tenant))
+        self.data.read_one(|sql| users::count(sql, tenant))
     }
 
     async fn list_users_by_email(&self, tenant: TenantId, email: &str) -> StoreResult<Vec<UserWithIdentities>> {
@@ -345,11 +356,11 @@ impl Store for SqliteStore {
     }
 
     async fn find_spent(&self, tenant: TenantId, token: Digest) -> StoreResult<Option<Digest>> {
-        self.data.read(|sql| once::find_spent(sql, tenant, token))
+        self.data.read_one(|sql| once::find_spent(sql, tenant, token))
     }
 
     async fn find_once(&self, tenant: TenantId, key: Digest, now: Timestamp) -> StoreResult<Option<Repeated>> {
-        self.data.read(|sql| once::find(sql, tenant, key, now))
+        self.data.read_one(|sql| once::find(sql, tenant, key, now))
     }
 
     async fn forget_ended(&self, now: Timestamp) -> StoreResult<u64> {
@@ -357,11 +368,11 @@ impl Store for SqliteStore {
     }
 
     async fn list_events(&self, tenant: TenantId, after: Option<EventId>, limit: u32) -> StoreResult<Vec<Event>> {
-        self.data.read(|sql| events::list(sql, tenant, after, limit))
+        self.data.read_one(|sql| events::list(sql, tenant, after, limit))
     }
 
     async fn check(&self) -> StoreResult<()> {
-        self.keys.read(|sql| keys::find_check(sql).map(|_| ()))?;
+        self.keys.read_one(|sql| keys::find_check(sql).map(|_| ()))?;
         self.writer
             .act(vec![], |tx, _| {
                 let now = tx.now().as_millisecond();

@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::store::StoreError;
@@ -198,6 +199,8 @@ impl Database {
         let file = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         file.busy_timeout(Duration::from_secs(5))?;
         file.set_prepared_statement_cache_capacity(128);
+        // Without this, statements are planned anew for each value that is bound to them.
+        file.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(file)
     }
 

@@ -1,8 +1,8 @@
 //! Connections that only read, used in place by whichever task asks.
 //!
-//! A read takes microseconds, so it is not worth another thread. Each read is one
-//! transaction: what it gathers with several statements is of one moment. What would
-//! surprise: a connection whose read failed is closed rather than given back.
+//! A read takes microseconds, so it is not worth another thread. What a read gathers with
+//! several statements is of one moment; one statement needs no transaction for that. What
+//! would surprise: a connection whose read failed is closed rather than given back.
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -25,16 +25,24 @@ impl Readers {
         }
     }
 
-    /// Reads as of one moment.
+    /// Reads with several statements as of one moment.
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
+        self.read_one(|connection| {
+            connection.run("BEGIN", [])?;
+            let answer = read(connection)?;
+            connection.run("COMMIT", [])?;
+            Ok(answer)
+        })
+    }
+
+    /// Reads with one statement.
+    pub fn read_one<T>(&self, read: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
         let idle = self.idle.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => self.database.reader()?,
         };
-        connection.run("BEGIN", [])?;
         let answer = read(&connection)?;
-        connection.run("COMMIT", [])?;
         self.idle.lock().push(connection);
         Ok(answer)
     }

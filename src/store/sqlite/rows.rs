@@ -1,7 +1,8 @@
 //! How domain values are written into columns and read back, and what SQLite's errors
 //! mean to the store.
 //!
-//! Ids are bytes, tenants and connections numbers, times milliseconds, attributes JSON.
+//! Ids are bytes, tenants, connections and proofs numbers, times milliseconds, attributes
+//! JSON.
 //! What would surprise: a value that cannot be read back is [`StoreError::Corrupt`], and
 //! so is a broken constraint, for acts check before they write; only what the machine
 //! cannot do at the moment is [`StoreError::Unavailable`].
@@ -107,13 +108,27 @@ impl FromSql for Actor {
 
 impl ToSql for Proof {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::from(self.name()))
+        Ok(ToSqlOutput::from(proof_number(*self)))
     }
 }
 
 impl FromSql for Proof {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::named(value.as_str()?).ok_or(FromSqlError::InvalidType)
+        let number = value.as_i64()?;
+        let found = Self::ALL.into_iter().find(|proof| proof_number(*proof) == number);
+        found.ok_or(FromSqlError::OutOfRange(number))
+    }
+}
+
+/// What a proof is kept as: it stands in every identity and event, where names would take
+/// ten times the space.
+const fn proof_number(proof: Proof) -> i64 {
+    match proof {
+        Proof::Asserted => 1,
+        Proof::IdToken => 2,
+        Proof::AudienceChecked => 3,
+        Proof::CodeFlow => 4,
+        Proof::TwoProof => 5,
     }
 }
 

@@ -141,6 +141,15 @@ pub(super) fn find_client(sql: &Sqlite, id: ClientId) -> StoreResult<Option<Clie
     .transpose()
 }
 
+/// The epoch of the client of this id.
+pub(super) fn find_client_epoch(sql: &Sqlite, id: ClientId) -> StoreResult<Option<i64>> {
+    sql.first(
+        "SELECT epoch FROM clients WHERE tenant = ?1 AND id = ?2",
+        params![id.tenant(), id],
+        |row| row.get(0),
+    )
+}
+
 /// Every client of the tenant, oldest first.
 pub(super) fn list_clients(sql: &Sqlite, tenant: TenantId) -> StoreResult<Vec<Client>> {
     sql.all(

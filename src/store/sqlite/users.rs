@@ -22,8 +22,8 @@ const SAME_EMAIL_LIMIT: u32 = 100;
 macro_rules! select_users {
     ($rest:literal) => {
         concat!(
-            "SELECT id, version, epoch, kept_credential, kept_since, email, profile, blocked, user_metadata, app_metadata, created_at, updated_at,
-             login_count, last_login_at, last_ip, last_password_reset FROM users WHERE tenant = ?1 ",
+            "SELECT id, version, epoch, kept_credential, kept_since, email, profile, blocked, user_metadata,
+             app_metadata, created_at, updated_at, login_count, last_login_at, last_ip, last_password_reset FROM users WHERE tenant = ?1 ",
             $rest
         )
     };
@@ -32,17 +32,7 @@ macro_rules! select_users {
 /// The core id of the user that is meant, if there is one.
 pub(super) fn find_id(sql: &Sqlite, tenant: TenantId, which: &UserRef) -> StoreResult<Option<UserId>> {
     match which {
-        UserRef::Id(id) => {
-            let exists = sql.any("SELECT 1 FROM users WHERE tenant = ?1 AND id = ?2", params![tenant, id])?;
-            if exists {
-                return Ok(Some(*id));
-            }
-            sql.first(
-                "SELECT survivor FROM aliases WHERE tenant = ?1 AND id = ?2",
-                params![tenant, id],
-                |row| row.get(0),
-            )
-        }
+        UserRef::Id(id) => find_survivor(sql, tenant, *id),
         UserRef::Born { at, subject } => {
             let places = match at {
                 Birthplace::Provider(provider) => tenants::of_provider(sql, tenant, provider)?,
@@ -59,6 +49,16 @@ pub(super) fn find_id(sql: &Sqlite, tenant: TenantId, which: &UserRef) -> StoreR
             Ok(None)
         }
     }
+}
+
+/// This user, or who has absorbed her.
+pub(super) fn find_survivor(sql: &Sqlite, tenant: TenantId, id: UserId) -> StoreResult<Option<UserId>> {
+    sql.first(
+        "SELECT id FROM users WHERE tenant = ?1 AND id = ?2
+         UNION ALL SELECT survivor FROM aliases WHERE tenant = ?1 AND id = ?2",
+        params![tenant, id],
+        |row| row.get(0),
+    )
 }
 
 /// The core id of the absorbed user whose primary this identity was.
@@ -136,36 +136,31 @@ pub(super) fn count(sql: &Sqlite, tenant: TenantId) -> StoreResult<u64> {
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<User> {
-    let Json(mut profile) = row.get::<_, Json<Profile>>("profile")?;
-    profile.email = row.get("email")?;
-    let Millis(created_at) = row.get("created_at")?;
-    let Millis(updated_at) = row.get("updated_at")?;
+    let kept: Option<Digest> = row.get(3)?;
+    let Json(mut profile) = row.get::<_, Json<Profile>>(6)?;
+    profile.email = row.get(5)?;
+    let Millis(created_at) = row.get(10)?;
+    let Millis(updated_at) = row.get(11)?;
     Ok(User {
-        id: row.get("id")?,
-        version: row.get("version")?,
-        epoch: row.get("epoch")?,
-        kept: kept(row)?,
+        id: row.get(0)?,
+        version: row.get(1)?,
+        epoch: row.get(2)?,
+        kept: kept
+            .zip(row.get(4)?)
+            .map(|(credential, since)| KeptCredential { credential, since }),
         profile,
-        blocked: row.get("blocked")?,
-        user_metadata: row.get::<_, Option<Json<_>>>("user_metadata")?.map(|json| json.0),
-        app_metadata: row.get::<_, Option<Json<_>>>("app_metadata")?.map(|json| json.0),
+        blocked: row.get(7)?,
+        user_metadata: row.get::<_, Option<Json<_>>>(8)?.map(|json| json.0),
+        app_metadata: row.get::<_, Option<Json<_>>>(9)?.map(|json| json.0),
         created_at,
         updated_at,
         logins: Logins {
-            count: u64::try_from(row.get::<_, i64>("login_count")?).unwrap_or(0),
-            last_at: row.get::<_, Option<Millis>>("last_login_at")?.map(|at| at.0),
-            last_ip: row.get("last_ip")?,
+            count: u64::try_from(row.get::<_, i64>(12)?).unwrap_or(0),
+            last_at: row.get::<_, Option<Millis>>(13)?.map(|at| at.0),
+            last_ip: row.get(14)?,
         },
-        last_password_reset: row.get::<_, Option<Millis>>("last_password_reset")?.map(|at| at.0),
+        last_password_reset: row.get::<_, Option<Millis>>(15)?.map(|at| at.0),
     })
-}
-
-fn kept(row: &Row<'_>) -> rusqlite::Result<Option<KeptCredential>> {
-    let credential: Option<Digest> = row.get("kept_credential")?;
-    let since: Option<i64> = row.get("kept_since")?;
-    Ok(credential
-        .zip(since)
-        .map(|(credential, since)| KeptCredential { credential, since }))
 }
 
 /// Keeps a new user, or what became of one.

@@ -1,5 +1,5 @@
--- Everything but keys. Ids are 12 bytes, tenants and connections numbers, times milliseconds.
--- Correctness rests on no foreign key, and JSON is opaque.
+-- Everything but keys. Ids are 12 bytes, tenants, connections, proofs and kinds of events
+-- numbers, times milliseconds. Correctness rests on no foreign key, and JSON is opaque.
 
 CREATE TABLE meta (
     name  TEXT    NOT NULL PRIMARY KEY,
@@ -79,7 +79,7 @@ CREATE TABLE identities (
     connection INTEGER NOT NULL,
     issuer     TEXT    NOT NULL,
     subject    TEXT    NOT NULL CHECK (subject <> ''),
-    proof      TEXT    NOT NULL,
+    proof      INTEGER NOT NULL,
     proved_at  INTEGER NOT NULL,
     proved_by  BLOB    NOT NULL,
     version    INTEGER NOT NULL CHECK (version > 0),
@@ -151,11 +151,11 @@ CREATE TABLE events (
     tenant     INTEGER NOT NULL,
     bucket     INTEGER NOT NULL,
     id         BLOB    NOT NULL CHECK (length(id) = 12),
-    kind       TEXT    NOT NULL,
+    kind       INTEGER NOT NULL,
     user_id    BLOB    NOT NULL CHECK (length(user_id) = 12),
     identity   BLOB    CHECK (length(identity) = 12),
     connection INTEGER,
-    proof      TEXT,
+    proof      INTEGER,
     other      BLOB    CHECK (length(other) = 12),
     fields     TEXT,
     actor      BLOB    NOT NULL,
