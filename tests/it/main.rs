@@ -15,6 +15,7 @@ mod house;
 mod jwt;
 mod link;
 mod races;
+mod security;
 mod store;
 mod support;
 mod vault;
