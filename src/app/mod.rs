@@ -27,6 +27,7 @@ pub mod resolve;
 mod signing;
 pub mod tenants;
 pub mod unlink;
+pub mod update_user;
 pub mod users;
 
 pub use origins::Origins;

@@ -4,6 +4,7 @@
 //! a running server serves is an order (`orders.rs`), executed by whoever holds the data
 //! directory: this process, or the server by way of its control socket.
 
+pub mod bench;
 mod client;
 mod connection;
 mod control;
@@ -39,6 +40,7 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Bench),
     Demo(demo::Demo),
     Serve(serve::Serve),
     #[command(subcommand)]
@@ -90,6 +92,7 @@ impl CommandLine {
         refuse_test_knobs(environment().map(|(name, _)| name), cfg!(not(debug_assertions)))?;
         let place = self.place;
         match self.command {
+            Command::Bench(command) => command.run(&place),
             Command::Demo(command) => command.run(&place),
             Command::Serve(command) => command.run(&place),
             Command::Tenant(command) => command.run(&place),

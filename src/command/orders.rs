@@ -93,7 +93,11 @@ pub fn give(place: &Place, order: &Order, json: bool) -> std::result::Result<(),
     }
 }
 
-fn reach(config: &Config, order: &Order) -> std::result::Result<Answer, Failure> {
+/// Has the order executed by whoever holds the data directory.
+///
+/// # Errors
+/// Those of the order; unsafe when the directory is held by a process that takes no orders.
+pub fn reach(config: &Config, order: &Order) -> std::result::Result<Answer, Failure> {
     let started = Instant::now();
     loop {
         let holder = match Directory::claim(&config.data, "order")? {

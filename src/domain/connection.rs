@@ -44,6 +44,11 @@ impl Connection {
         self.provider == DATABASE
     }
 
+    /// One of the options by which Auth0's interface says how a connection behaves.
+    pub fn option(&self, name: &str) -> Option<&serde_json::Value> {
+        self.auth0.get("options")?.get(name)
+    }
+
     /// Whether it is the one that users are born in without a network.
     pub fn is_built_in(&self) -> bool {
         self.is_database() && self.name == BUILT_IN

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{Object, Profile};
+use crate::domain::{Identity, Object, Profile};
 use crate::id::UserId;
 use crate::secret::Digest;
 
@@ -94,6 +94,15 @@ pub struct Logins {
     pub last_at: Option<Timestamp>,
     /// From which address.
     pub last_ip: Option<String>,
+}
+
+/// A user with identities, primary first, in the order in which they were attached.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserWithIdentities {
+    /// The user.
+    pub user: User,
+    /// The identities.
+    pub identities: Vec<Identity>,
 }
 
 /// How a caller names a user, in any dialect's spelling.

@@ -25,7 +25,10 @@ const ELSEWHERE: &[(std::ops::RangeInclusive<u32>, &str)] = &[
     (68..=68, "no route takes a date before Knodes' is built"),
     (80..=80, "no mail is sent; the same name is refused as D-84"),
     (90..=97, "there are no templates"),
-    (113..=127, "there are no networks to ask, and Kii's and Knodes' interfaces are not built"),
+    (
+        113..=127,
+        "there are no networks to ask, and Kii's and Knodes' interfaces are not built",
+    ),
     (129..=129, "there are no networks to ask"),
     (137..=138, "searching is not built: any q is refused by name"),
     (146..=146, "played with a clock: sec_api_12 in tests/it/web/slow.rs"),
@@ -344,11 +347,20 @@ async fn every_hostile_input_gets_what_it_must() {
         };
         let after = world.state().await;
         if (after != before) != row.changes {
-            complaints.push(if row.changes { "nothing changed" } else { "something changed" }.to_owned());
+            complaints.push(
+                if row.changes {
+                    "nothing changed"
+                } else {
+                    "something changed"
+                }
+                .to_owned(),
+            );
         }
         before = after;
         if !complaints.is_empty() {
-            let said = found.first().map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
+            let said = found
+                .first()
+                .map(|answer| String::from_utf8_lossy(&answer.body).into_owned());
             wrong.push(format!(
                 "{} {} {} {:.90} ({}): {}; {:.300}",
                 row.id,
@@ -361,7 +373,13 @@ async fn every_hostile_input_gets_what_it_must() {
             ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), corpus.rows.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}\n{}",
+        wrong.len(),
+        corpus.rows.len(),
+        wrong.join("\n")
+    );
     crate::support::invariants::check(&world.server, &world.acme).await;
     crate::support::invariants::check(&world.server, &world.other).await;
 }

@@ -1,4 +1,5 @@
 //! The one test program, for everything that crosses a module.
+
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,6 +8,7 @@
     reason = "clippy.toml lets test functions do so, and here their helpers may too"
 )]
 
+mod auth0;
 mod blackbox;
 mod command;
 mod durability;
@@ -15,6 +17,7 @@ mod house;
 mod jwt;
 mod link;
 mod races;
+mod sdk;
 mod security;
 mod store;
 mod support;

@@ -10,7 +10,8 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::error::Problem;
-use crate::app::users::{Text, UserChanges, UserRequest};
+use crate::app::update_user::{Text, UserChanges};
+use crate::app::users::UserRequest;
 use crate::domain::email::is_address;
 use crate::domain::profile::is_display_text;
 use crate::domain::{Connection, ConnectionRef, Object, Profile};

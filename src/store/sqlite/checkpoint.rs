@@ -2,12 +2,13 @@
 //!
 //! A thread of its own copies the log into the file while the writer goes on. Because a
 //! log never starts over under a steady writer, the writer itself asks for that, once the
-//! log is long and the thread has just copied all but its end. What would surprise: it is
+//! log is long and the thread has just copied all but its end. What is left when nobody
+//! writes is copied too: readers look straight into the file once nothing is. What would surprise: it is
 //! the log's pages that are counted, not its length on disk, which stays what it once was.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ const COPY_PAGES: u32 = 2_000;
 
 /// From how many pages on the log is to start over.
 const RESTART_PAGES: u32 = 8_000;
+
+/// After how long without being asked the thread copies what is left.
+const COPY_REST_AFTER: Duration = Duration::from_secs(1);
 
 /// How long the writer waits for readers of the log when it is to start over. Only a
 /// backup reads for longer, and then it grows on.
@@ -39,10 +43,12 @@ impl Log {
     pub fn watch(writer: &mut Connection, copier: Connection) -> StoreResult<Self> {
         writer.busy_timeout(WAIT_FOR_READERS)?;
         let pages = Arc::new(AtomicU32::new(0));
-        let seen = Arc::clone(&pages);
+        let fresh = Arc::new(AtomicBool::new(false));
+        let (seen, written) = (Arc::clone(&pages), Arc::clone(&fresh));
         // This takes the place of SQLite's own checkpoints in the writer.
         writer.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
             seen.store(u32::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            written.store(true, Ordering::Release);
             Ok(())
         }))?;
         let copied = Arc::new(AtomicBool::new(false));
@@ -50,7 +56,7 @@ impl Log {
         let (wake, asked) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".into())
-            .spawn(move || copy_when_asked(&copier, &asked, &done))
+            .spawn(move || copy_until_closed(&copier, &asked, &fresh, &done))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
             pages,
@@ -92,10 +98,12 @@ impl Log {
     }
 }
 
-fn copy_when_asked(copier: &Connection, asked: &Receiver<()>, done: &AtomicBool) {
-    while asked.recv().is_ok() {
-        checkpoint(copier, "PASSIVE");
-        done.store(true, Ordering::Release);
+fn copy_until_closed(copier: &Connection, asked: &Receiver<()>, fresh: &AtomicBool, done: &AtomicBool) {
+    while asked.recv_timeout(COPY_REST_AFTER) != Err(RecvTimeoutError::Disconnected) {
+        if fresh.swap(false, Ordering::Acquire) {
+            checkpoint(copier, "PASSIVE");
+            done.store(true, Ordering::Release);
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::store::StoreError;
 
@@ -205,12 +205,19 @@ impl Database {
     pub fn writer(&self) -> Result<Connection, OpenError> {
         let open = || -> rusqlite::Result<Connection> {
             let file = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            // SQLite opens what may not be written to for reading, and says nothing.
+            if file.is_readonly("main")? {
+                let readonly = ffi::Error::new(ffi::SQLITE_READONLY);
+                return Err(rusqlite::Error::SqliteFailure(readonly, None));
+            }
             file.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             file.pragma_update(None, "synchronous", self.synchronous)?;
             file.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
             file.pragma_update(None, "foreign_keys", "OFF")?;
+            // Its own cache stays valid from act to act, because nobody else writes: what is
+            // mapped instead would be looked up in the log again and again.
             file.pragma_update(None, "cache_size", -16_384)?;
-            file.pragma_update_and_check(None, "mmap_size", MMAP_BYTES, |_| Ok(()))?;
+            file.pragma_update(None, "temp_store", "MEMORY")?;
             Ok(file)
         };
         open().map_err(|error| self.explain(&error))

@@ -155,7 +155,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread, after it has been finished what a crash may have left.
+    /// Finishes what a crash may have left, and starts the thread.
     pub fn start(
         data: Connection,
         keys: Connection,

@@ -84,7 +84,15 @@ impl Installation {
 
     /// How the server is started.
     pub fn serve_command(&self) -> Command {
-        self.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", ""])
+        self.command(&[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "",
+            "--log-level",
+            "warn",
+        ])
     }
 
     /// Starts the server and waits until it is ready.

@@ -73,7 +73,7 @@ impl From<&State> for Seen {
     }
 }
 
-/// How many users have a key.
+/// How many keys there are below the tenant's.
 fn keys(installation: &Installation) -> i64 {
     let keys = rusqlite::Connection::open(installation.data().join("keys.db")).unwrap();
     keys.query_row("SELECT count(*) FROM keys", [], |row| row.get(0))

@@ -124,7 +124,6 @@ fn no_file_knows_the_machine_it_was_written_on() {
         concat!("/wo", "rk/"),
         concat!("/ro", "ot/"),
         concat!("/ho", "me/"),
-        concat!("/Us", "ers/"),
         concat!("pypi", ".org"),
         concat!("files.python", "hosted"),
         concat!("static.cra", "tes.io"),

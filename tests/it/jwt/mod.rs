@@ -65,7 +65,7 @@ fn good_json(kind: TokenKind) -> Value {
 }
 
 /// The header that our tokens of this kind have.
-fn header(kind: TokenKind) -> Value {
+pub fn header(kind: TokenKind) -> Value {
     json!({ "alg": "RS256", "typ": kind.typ(), "kid": ring().jwks()["keys"][0]["kid"] })
 }
 
@@ -85,7 +85,7 @@ pub fn forge(header: &[u8], payload: &[u8]) -> String {
 }
 
 /// A token of this kind with these claims, well signed.
-fn token_with(kind: TokenKind, claims: &Value) -> String {
+pub fn token_with(kind: TokenKind, claims: &Value) -> String {
     forge(header(kind).to_string().as_bytes(), claims.to_string().as_bytes())
 }
 

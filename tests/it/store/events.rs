@@ -13,7 +13,6 @@ async fn every_kind_of_event_comes_back_as_it_was_given() {
     let identity = IdentityId::from_bytes([3; 12]);
     let connection = w.twitter.id;
     let mut expected = vec![];
-    let mut version = 1;
     for (n, kind) in [
         EventKind::UserUpdated {
             fields: "name,email".into(),
@@ -59,6 +58,7 @@ async fn every_kind_of_event_comes_back_as_it_was_given() {
             ..w.event(user, EventKind::UserDeleted)
         };
         let mut next = w.get(user).await.user;
+        let version = next.version;
         next.version += 1;
         let update = oneself::store::UserUpdate {
             user: next,
@@ -68,7 +68,6 @@ async fn every_kind_of_event_comes_back_as_it_was_given() {
             event: Some(event.clone()),
         };
         w.store.update_user(w.tenant, update).await.unwrap();
-        version += 1;
         expected.push(event);
     }
     let events = w.events().await;

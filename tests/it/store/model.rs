@@ -11,6 +11,7 @@ use oneself::secret::{Digest, Sealed};
 use oneself::store::*;
 
 /// One call of the store.
+#[expect(clippy::large_enum_variant, reason = "a few thousand of them, in a test")]
 #[derive(Debug, Clone)]
 pub enum Act {
     Create(NewUser),
@@ -23,6 +24,7 @@ pub enum Act {
 }
 
 /// How it ended.
+#[expect(clippy::large_enum_variant, reason = "a few thousand of them, in a test")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     Created(Created),
@@ -248,7 +250,6 @@ impl Model {
         let (connection, subject) = (identity.key.connection, &identity.key.subject);
         self.names
             .retain(|(at, _), holder| *at != connection || holder != subject);
-        self.passwords.remove(&identity.id);
         for name in &login.names {
             self.names.insert((connection, name.clone()), subject.clone());
         }
@@ -259,6 +260,7 @@ impl Model {
 
     fn erase(&mut self, identity: &Identity) {
         self.log_in(identity, &Login::default());
+        self.passwords.remove(&identity.id);
         self.tokens.remove(&identity.id);
     }
 
@@ -331,7 +333,7 @@ impl Model {
                     self.log_in(&identity, login);
                     let changed = &mut self.users.get_mut(&update.user.id).unwrap().identities;
                     let changed = changed.iter_mut().find(|identity| identity.id == *id).unwrap();
-                    changed.has_password = login.password.is_some();
+                    changed.has_password |= login.password.is_some();
                 }
                 self.users.get_mut(&update.user.id).unwrap().user = update.user.clone();
             }

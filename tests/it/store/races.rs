@@ -41,7 +41,7 @@ async fn sec_lnk_15_one_identity_goes_to_one_of_many_users() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_parallel_unlinks_of_two_ways_in_leave_one() {
+async fn sec_lnk_16_two_parallel_unlinks_of_two_ways_in_leave_one() {
     let w = World::new().await;
     for round in 0..20 {
         let user = w.make_user().await;

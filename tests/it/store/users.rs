@@ -272,7 +272,7 @@ async fn a_user_is_changed_from_the_version_that_was_read() {
     assert!(w.store.list_users_by_email(w.tenant, "old@x").await.unwrap().is_empty());
     assert_eq!(
         w.store.list_users_by_email(w.tenant, "new@x").await.unwrap(),
-        [after.clone()]
+        std::slice::from_ref(&after)
     );
 
     let again = w.store.update_user(w.tenant, update.clone()).await.unwrap();

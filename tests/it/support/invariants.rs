@@ -34,7 +34,11 @@ pub async fn check_invariants(store: &dyn Store, vault: &Vault, tenant: TenantId
         assert!(positions.is_sorted() && positions.first() == Some(&0), "{positions:?}");
         for identity in &found.identities {
             assert_eq!(identity.user, found.user.id);
-            assert!(keys.insert(identity.key.clone()), "I1: two owners of {:?}", identity.key);
+            assert!(
+                keys.insert(identity.key.clone()),
+                "I1: two owners of {:?}",
+                identity.key
+            );
             assert!(
                 identity.proved_at <= found.user.updated_at,
                 "I2: proved later than anything happened to her: {identity:?}"
@@ -52,7 +56,11 @@ async fn check_tokens(store: &dyn Store, vault: &Vault, tenant: TenantId, identi
     let sealed = store.find_tokens(tenant, identity.id).await.unwrap();
     assert_eq!(sealed.is_some(), identity.has_tokens, "I4: {identity:?}");
     let Some(sealed) = sealed else { return };
-    let wrapped = store.find_tenant_key(tenant).await.unwrap().expect("a tenant has a key");
+    let wrapped = store
+        .find_tenant_key(tenant)
+        .await
+        .unwrap()
+        .expect("a tenant has a key");
     let tenant_key = vault.open_tenant_key(tenant, &wrapped).unwrap();
     let owner = KeyOwner::User(identity.user);
     let wrapped = store
@@ -72,7 +80,11 @@ async fn check_tokens(store: &dyn Store, vault: &Vault, tenant: TenantId, identi
     vault
         .open(&key, &place(identity.version, subject), &sealed)
         .expect("I4: it opens where it lies");
-    assert!(vault.open(&key, &place(identity.version + 1, subject), &sealed).is_err());
+    assert!(
+        vault
+            .open(&key, &place(identity.version + 1, subject), &sealed)
+            .is_err()
+    );
     assert!(vault.open(&key, &place(identity.version, "other"), &sealed).is_err());
 }
 

@@ -1,0 +1,359 @@
+//! What acts are told, and how they end.
+//!
+//! A struct for each act, filled by the verb that prepared it, and an enum for its endings.
+//! What an act was prepared from it names with the versions that were read, so that it can
+//! refuse when that has changed meanwhile.
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    Actor, Client, Connection, ExternalIdentity, Identity, KeyOwner, NewEvent, Profile, Proof, Tenant, User, WrappedKey,
+};
+use crate::error::Unique;
+use crate::id::{IdentityId, UserId};
+use crate::secret::{Digest, Sealed};
+
+/// A key that an act needs and that was not there when it was prepared. It is committed
+/// before the first record that uses it.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// Whose.
+    pub owner: KeyOwner,
+    /// The key.
+    pub key: WrappedKey,
+}
+
+/// A signing key of our own tokens, wrapped by the root key.
+#[derive(Debug, Clone)]
+pub struct StoredSigningKey {
+    /// Its name in the JWKS.
+    pub kid: String,
+    /// The private key.
+    pub wrapped: WrappedKey,
+    /// The self-signed certificate that goes with it, DER.
+    pub certificate: Vec<u8>,
+    /// When it was made; the newest signs.
+    pub created_at: Timestamp,
+}
+
+/// A tenant with everything that it is born with.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Its key, wrapped by the root key.
+    pub key: WrappedKey,
+    /// Its service key, wrapped by its key.
+    pub service_key: WrappedKey,
+    /// Its first connections.
+    pub connections: Vec<Connection>,
+    /// Its first client.
+    pub client: Client,
+}
+
+/// A name by which somebody logs in at a database connection; unique there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LoginName {
+    /// Which kind of name; also what a conflict is called.
+    pub kind: LoginKind,
+    /// The name in the form that is compared: folded by whoever handed it in.
+    pub value: String,
+}
+
+/// Kinds of names to log in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LoginKind {
+    /// An e-mail address.
+    Email,
+    /// A user name.
+    Username,
+    /// A phone number.
+    PhoneNumber,
+}
+
+impl LoginKind {
+    /// What a second use of the name conflicts with.
+    pub const fn unique(self) -> Unique {
+        match self {
+            Self::Email => Unique::Email,
+            Self::Username => Unique::Username,
+            Self::PhoneNumber => Unique::PhoneNumber,
+        }
+    }
+}
+
+/// What a database identity logs in with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Login {
+    /// The names.
+    pub names: Vec<LoginName>,
+    /// The password, as a PHC string; `None` while there is none.
+    pub password: Option<String>,
+}
+
+/// An identity on its way into an act; the store gives it its position.
+#[derive(Debug, Clone)]
+pub struct NewIdentity {
+    /// Its id.
+    pub id: IdentityId,
+    /// Key, proof and profile.
+    pub external: ExternalIdentity,
+    /// Who vouches.
+    pub proved_by: Actor,
+    /// Its token set, sealed for version 1 of this identity of this user.
+    pub tokens: Option<Sealed>,
+    /// What it logs in with, if it is of a database connection.
+    pub login: Login,
+}
+
+/// Everything that a new user is born with.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The user, at version 1 and epoch 1.
+    pub user: User,
+    /// The primary identity.
+    pub born: NewIdentity,
+    /// A further identity, attached in the same act.
+    pub more: Option<NewIdentity>,
+    /// The key that `tokens` and events were sealed under, if it is new.
+    pub new_key: Option<NewKey>,
+    /// Marks the request as done, if it carried an idempotency key.
+    pub once: Option<Once>,
+    /// `user.created`, and `identity.linked` for `more`.
+    pub events: Vec<NewEvent>,
+}
+
+/// How `create_user` ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    /// Done.
+    Done,
+    /// One of the identities is somebody's.
+    IdentityTaken,
+    /// A log-in name is somebody's in that connection.
+    LoginTaken(LoginKind),
+    /// Another primary of the same provider has this subject, at another connection.
+    BirthplaceTaken,
+    /// The idempotency key was used.
+    Repeated(Repeated),
+}
+
+/// Attaching one identity.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// To whom.
+    pub user: UserId,
+    /// What.
+    pub identity: NewIdentity,
+    /// Refuse when the user has an identity of the same provider, as some dialects do.
+    pub one_per_provider: bool,
+    /// The user's key that `tokens` was sealed under, if it is new.
+    pub new_key: Option<NewKey>,
+    /// Marks the request as done, if it carried an idempotency key.
+    pub once: Option<Once>,
+    /// `identity.linked`.
+    pub event: NewEvent,
+}
+
+/// How `link` ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Linked {
+    /// Attached, at this position.
+    Attached(Identity),
+    /// The user has it already; nothing was written.
+    AlreadyYours(Identity),
+    /// Somebody else has it.
+    Taken,
+    /// The user has another one of the same provider.
+    ProviderTaken,
+    /// No such user.
+    NoUser,
+    /// No such connection any more.
+    NoConnection,
+    /// The user has got a key meanwhile: seal again under that one.
+    KeyExists,
+    /// The idempotency key was used.
+    Repeated(Repeated),
+}
+
+/// New tokens, proof and profile for an identity that the user has already.
+#[derive(Debug, Clone)]
+pub struct Refresh {
+    /// Whose.
+    pub user: UserId,
+    /// Which, and from which version.
+    pub identity: IdentityId,
+    /// The version that `tokens` was sealed for is one more than this.
+    pub expected_version: i64,
+    /// The new proof.
+    pub proof: Proof,
+    /// Who vouches.
+    pub proved_by: Actor,
+    /// A new profile; `None` keeps the old one.
+    pub profile: Option<Profile>,
+    /// Tokens sealed for the new version: new ones, or the old ones sealed again.
+    pub tokens: Option<Sealed>,
+    /// The user's key, if it is new.
+    pub new_key: Option<NewKey>,
+    /// Marks the request as done, if it carried an idempotency key.
+    pub once: Option<Once>,
+    /// `identity.refreshed`.
+    pub event: NewEvent,
+}
+
+/// How an act ended that was prepared from what may have changed meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acted {
+    /// Done.
+    Done,
+    /// Read again and try again: a version is no longer the expected one, or the user
+    /// has got a key.
+    Changed,
+    /// The user is gone.
+    NoUser,
+    /// A log-in name is somebody's in that connection.
+    LoginTaken(LoginKind),
+    /// It would have been the last way in.
+    LastCredential,
+    /// An identity is somebody's.
+    IdentityTaken,
+    /// The proof was spent before.
+    Spent,
+    /// The idempotency key was used.
+    Repeated(Repeated),
+}
+
+/// A change of a user's own record.
+#[derive(Debug, Clone)]
+pub struct UserUpdate {
+    /// The user as she shall be: version and epoch are the new ones, and the act expects
+    /// the version before.
+    pub user: User,
+    /// The version that was read.
+    pub expected_version: i64,
+    /// New log-in names of one database identity, and a new password unless that is `None`;
+    /// `None` keeps both.
+    pub login: Option<(IdentityId, Login)>,
+    /// A new profile of one secondary identity; `None` keeps it.
+    pub identity_profile: Option<(IdentityId, Profile)>,
+    /// `user.updated`, or none for a log-in that is only counted.
+    pub event: Option<NewEvent>,
+}
+
+/// Taking an identity off a user.
+#[derive(Debug, Clone)]
+pub struct Unlink {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub identity: IdentityId,
+    /// The user's version when this was prepared.
+    pub expected_version: i64,
+    /// Whether the last way in may go.
+    pub force: bool,
+    /// What becomes of it.
+    pub then: AfterUnlink,
+    /// The key that the tokens or the event were sealed under, if it is new.
+    pub new_key: Option<NewKey>,
+    /// `identity.freed`, or `identity.split` and `user.created`.
+    pub events: Vec<NewEvent>,
+    /// The person's own credential that asks, which survives the move of the epoch.
+    pub keep: Option<Digest>,
+}
+
+/// What becomes of an identity that is taken off.
+#[derive(Debug, Clone)]
+pub enum AfterUnlink {
+    /// It is erased, and free for anyone.
+    Free,
+    /// It goes on as the primary of this user.
+    Split {
+        /// The new user, at version 1 and epoch 1. When the identity was the primary of an
+        /// absorbed user, her core id, whose alias ends.
+        user: Box<User>,
+        /// Its tokens sealed again for the new user and the next version.
+        tokens: Option<Sealed>,
+    },
+}
+
+/// One user becoming part of another.
+#[derive(Debug, Clone)]
+pub struct Absorb {
+    /// Who stays.
+    pub survivor: UserId,
+    /// The version of it that was read.
+    pub survivor_version: i64,
+    /// Who goes.
+    pub absorbed: UserId,
+    /// The version of it that was read.
+    pub absorbed_version: i64,
+    /// The profile that the absorbed user's primary identity takes along.
+    pub profile: Profile,
+    /// For every identity of the absorbed user that has tokens: sealed again for the
+    /// survivor and the next version.
+    pub tokens: Vec<(IdentityId, Sealed)>,
+    /// The survivor's key, if it is new.
+    pub new_key: Option<NewKey>,
+    /// A proof that may be used once.
+    pub spend: Option<Spend>,
+    /// `user.absorbed`, with what an undo needs sealed under the survivor's key.
+    pub event: NewEvent,
+    /// The person's own credential that asks, which survives the move of the epoch.
+    pub keep: Option<Digest>,
+}
+
+/// A proof that may be used once.
+#[derive(Debug, Clone)]
+pub struct Spend {
+    /// The digest of the token.
+    pub token: Digest,
+    /// How long its use is remembered: until it has expired anyway.
+    pub until: Timestamp,
+    /// For which pair it was used: the digest of both spelled ids.
+    pub pair: Digest,
+}
+
+/// A request that must take effect once, however often it is sent.
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// The digest of the key that the client chose, with the client's id.
+    pub key: Digest,
+    /// The digest of the request.
+    pub request: Digest,
+    /// What it is about, for the answer to a repetition.
+    pub user: UserId,
+    /// Likewise.
+    pub identity: Option<IdentityId>,
+    /// How long it is remembered.
+    pub until: Timestamp,
+}
+
+/// What an idempotency key was used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeated {
+    /// The digest of the request that came first.
+    pub request: Digest,
+    /// What it was about.
+    pub user: UserId,
+    /// Likewise.
+    pub identity: Option<IdentityId>,
+}
+
+/// A page of users, in the order of their ids, which is that of their creation.
+#[derive(Debug, Clone, Copy)]
+pub enum Page {
+    /// From an offset.
+    Offset {
+        /// How many to pass over.
+        skip: u32,
+        /// How many at most.
+        limit: u32,
+    },
+    /// From the one after this id.
+    After {
+        /// The last one seen; `None` begins.
+        id: Option<UserId>,
+        /// How many at most.
+        limit: u32,
+    },
+}

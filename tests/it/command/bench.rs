@@ -1,0 +1,94 @@
+//! `bench`, for a second each: it must go on working for whoever wants figures, and its own
+//! server must be gone at its end. What one would get wrong: no figure is checked here that
+//! a busy machine could change.
+
+use serde_json::Value;
+
+use super::Folder;
+
+/// What `bench` prints with `--json`, on a folder that then must be as it was.
+fn measure(arguments: &[&str]) -> Value {
+    let folder = Folder::new();
+    let temporary = folder.path().join("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut all = vec!["bench"];
+    all.extend_from_slice(arguments);
+    all.extend_from_slice(&["--clients", "4", "--seconds", "1", "--json"]);
+    let mut command = folder.command(&all, &[("TMPDIR", temporary.to_str().unwrap())]);
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "something was left");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn check(what: &str) {
+    let report = measure(&[what, "--preload", "100"]);
+    assert_eq!(report["what"], what);
+    assert_eq!(report["preload"], 100);
+    assert_eq!(report["errors"], serde_json::json!({}), "{report}");
+    assert!(report["operations"].as_u64() > Some(0), "{report}");
+    assert!(report["memory_bytes"].as_u64() > Some(1_000_000), "{report}");
+    assert!(report["disk_bytes_per_user"].as_f64() > Some(100.0), "{report}");
+}
+
+#[test]
+fn links_are_measured() {
+    check("link");
+}
+
+#[test]
+fn first_links_are_measured_until_everybody_has_one() {
+    check("first-link");
+}
+
+#[test]
+fn look_ups_are_measured() {
+    check("resolve");
+}
+
+#[test]
+fn unlinks_are_measured() {
+    check("unlink");
+}
+
+#[test]
+fn a_kept_folder_and_a_running_server_are_measured_again() {
+    let folder = Folder::new();
+    let kept = folder.path().join("kept");
+    let kept = kept.to_str().unwrap();
+    let arguments = [
+        "bench",
+        "resolve",
+        "--preload",
+        "50",
+        "--clients",
+        "2",
+        "--seconds",
+        "1",
+    ];
+    let first = folder.done(&[&arguments[..], &["--keep", kept]].concat());
+    assert!(first.contains("errors        none"), "{first}");
+    let again = folder.done(&[
+        "bench",
+        "link",
+        "--seconds",
+        "1",
+        "--clients",
+        "2",
+        "--keep",
+        kept,
+        "--json",
+    ]);
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(again["preload"], 50, "those who were there are used again");
+
+    let credentials = folder.path().join("credentials.json");
+    std::fs::write(&credentials, folder.done(&["tenant", "create", "acme", "--json"])).unwrap();
+    let running = folder.serve();
+    let there = ["--url", running.url(), "--credentials", credentials.to_str().unwrap()];
+    let elsewhere = folder.done(&[&arguments[..], &there].concat());
+    assert!(elsewhere.contains("errors        none"), "{elsewhere}");
+    assert!(!elsewhere.contains("server CPU"), "it is not known: {elsewhere}");
+}

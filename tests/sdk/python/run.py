@@ -1,0 +1,221 @@
+"""Auth0's own Python SDK, unmodified, does every call that this server has.
+
+One run is one server. Over http the management client is pointed at it by `base_url`; over
+https both halves of the SDK take a bare host, and trust our throw-away authority through
+SSL_CERT_FILE (management, by httpx) and REQUESTS_CA_BUNDLE (GetToken, by requests).
+
+What one would get wrong: the SDK repeats a request that was answered 409 twice, so a test
+that expects one lasts seconds; one is enough, and it asks for no repetition where it can.
+"""
+
+import argparse
+import json
+
+from auth0.authentication import GetToken
+from auth0.authentication.exceptions import Auth0Error
+from auth0.management import ManagementClient
+from auth0.management.client import Auth0
+from auth0.management.core.api_error import ApiError
+
+DATABASE = "Username-Password-Authentication"
+PASSWORD = "correct horse Battery 9"
+
+# Every call that exists here; the run must have made each of them. The one in which the
+# client fetches its token itself only speaks https.
+OVER_HTTPS = {"ManagementClient token by client credentials"}
+EXPECTED = {
+    "GetToken.client_credentials",
+    "GetToken.login",
+    "connections.create",
+    "connections.get",
+    "connections.list",
+    "users.create",
+    "users.delete",
+    "users.get",
+    "users.identities.delete",
+    "users.identities.link by name",
+    "users.identities.link by proof",
+    "users.list",
+    "users.list_users_by_email",
+    "users.update",
+}
+
+
+class Calls:
+    """Makes calls, and remembers which."""
+
+    def __init__(self):
+        self.made = set()
+
+    def __call__(self, name, call, /, *args, **kwargs):
+        self.made.add(name)
+        return call(*args, **kwargs)
+
+    def refused(self, name, status, call, /, *args, **kwargs):
+        """A call that must be refused, in the form that the SDK reads."""
+        try:
+            self(name, call, *args, **kwargs)
+        except ApiError as error:
+            assert error.status_code == status, (name, error.status_code, error.body)
+            assert error.body["statusCode"] == status, error.body
+            assert error.body["error"] and error.body["message"], error.body
+            return error.body
+        raise AssertionError(f"{name} was not refused")
+
+
+def connections(call, api, suffix):
+    """Connections: made, found, listed."""
+    made = call("connections.create", api.connections.create, name=f"people-{suffix}", strategy="auth0",
+                display_name="People", options={"requires_username": False})
+    assert made.id.startswith("con_") and made.strategy == "auth0", made
+    found = call("connections.get", api.connections.get, made.id)
+    assert (found.id, found.name, found.display_name) == (made.id, f"people-{suffix}", "People"), found
+    github = call("connections.create", api.connections.create, name=f"github-{suffix}", strategy="github")
+    names = {one.name for one in call("connections.list", api.connections.list)}
+    assert {DATABASE, f"people-{suffix}", f"github-{suffix}"} <= names, names
+    pages = call("connections.list", api.connections.list, take=1, strategy=["github"], fields="name")
+    assert f"github-{suffix}" in {one.name for one in pages}
+    body = call.refused("connections.create", 409, api.connections.create, name=f"people-{suffix}",
+                        strategy="auth0", request_options={"max_retries": 0})
+    assert body["statusCode"] == 409
+    call.refused("connections.get", 404, api.connections.get, "con_0000000000000001")
+    return made, github
+
+
+def users(call, api, suffix, people):
+    """Users: made, found, changed, listed, erased."""
+    made = [
+        call("users.create", api.users.create, connection=people.name, email=f"person{n}@{suffix}.example",
+             password=PASSWORD, name=f"Person {n}", user_metadata={"n": n}, app_metadata={"plan": "free"})
+        for n in range(5)
+    ]
+    first = made[0]
+    assert first.user_id.startswith("auth0|") and first.email == f"person0@{suffix}.example", first
+    found = call("users.get", api.users.get, first.user_id)
+    assert found.user_metadata["n"] == 0 and found.identities[0].connection == people.name, found
+    brief = call("users.get", api.users.get, first.user_id, fields="email", include_fields=True)
+    assert brief.email and brief.user_id is None, brief
+    changed = call("users.update", api.users.update, first.user_id, name="Ines", user_metadata={"m": 1},
+                   app_metadata={"plan": None})
+    assert changed.name == "Ines" and changed.user_metadata == {"n": 0, "m": 1}, changed
+    assert not changed.app_metadata, changed
+    call("users.update", api.users.update, first.user_id, blocked=True)
+    assert call("users.get", api.users.get, first.user_id).blocked is True
+    call("users.update", api.users.update, first.user_id, blocked=False)
+
+    pager = call("users.list", api.users.list, page=0, per_page=2, include_totals=True)
+    assert pager.response.total >= 5 and pager.response.limit == 2, pager.response
+    ids = [user.user_id for user in pager]
+    assert len(ids) == len(set(ids)) and {user.user_id for user in made} <= set(ids), ids
+    same = call("users.list_users_by_email", api.users.list_users_by_email, email=f"person1@{suffix}.example")
+    assert [user.user_id for user in same] == [made[1].user_id], same
+    none = call("users.list_users_by_email", api.users.list_users_by_email, email=f"PERSON1@{suffix}.example")
+    assert none == [], none
+
+    call.refused("users.create", 409, api.users.create, connection=people.name,
+                 email=f"person0@{suffix}.example", password=PASSWORD, request_options={"max_retries": 0})
+    call.refused("users.create", 400, api.users.create, connection=people.name,
+                 email=f"weak@{suffix}.example", password="a")
+    call("users.delete", api.users.delete, made[4].user_id)
+    call.refused("users.get", 404, api.users.get, made[4].user_id)
+    call("users.delete", api.users.delete, made[4].user_id)
+    return made
+
+
+def identities(call, api, suffix, people, made):
+    """Linking by name, and taking apart again."""
+    primary, secondary = made[0].user_id, made[1].user_id
+    provider, local = secondary.split("|")
+    linked = call("users.identities.link by name", api.users.identities.link, primary, provider=provider,
+                  user_id=local, connection_id=people.id)
+    assert [f"{one.provider}|{one.user_id}" for one in linked] == [primary, secondary], linked
+    assert linked[1].profile_data.email == f"person1@{suffix}.example", linked
+    call.refused("users.get", 404, api.users.get, secondary)
+    call.refused("users.identities.link by name", 409, api.users.identities.link, primary, provider=provider,
+                 user_id=local, connection_id=people.id, request_options={"max_retries": 0})
+    call.refused("users.identities.link by name", 400, api.users.identities.link, primary, provider=provider,
+                 user_id="nobody", connection_id=people.id)
+    left = call("users.identities.delete", api.users.identities.delete, primary, provider, local)
+    assert [one.user_id for one in left] == [primary.split("|")[1]], left
+    back = call("users.get", api.users.get, secondary)
+    assert back.email == f"person1@{suffix}.example" and not back.user_metadata, back
+    body = call.refused("users.identities.delete", 400, api.users.identities.delete, primary,
+                        *primary.split("|"))
+    assert body["message"] == "Main identity cannot be removed.", body
+
+
+def proofs(call, get_token, api_of, audience, suffix, people, made):
+    """Linking by the ID token of the second account: by the tenant, and by the person."""
+    def log_in(n, scope):
+        return call("GetToken.login", get_token.login, username=f"person{n}@{suffix}.example",
+                    password=PASSWORD, realm=people.name, scope=scope, audience=audience)
+
+    machine = call("GetToken.client_credentials", get_token.client_credentials, audience)
+    second = log_in(2, "openid profile email")
+    linked = call("users.identities.link by proof", api_of(machine["access_token"]).users.identities.link,
+                  made[0].user_id, link_with=second["id_token"])
+    assert len(linked) == 2, linked
+
+    own = api_of(log_in(0, "openid read:current_user update:current_user_identities")["access_token"])
+    third = log_in(3, "openid")
+    linked = call("users.identities.link by proof", own.users.identities.link, made[0].user_id,
+                  link_with=third["id_token"])
+    assert [f"{one.provider}|{one.user_id}" for one in linked] == [made[n].user_id for n in (0, 2, 3)], linked
+    provider, local = made[3].user_id.split("|")
+    left = call("users.identities.delete", own.users.identities.delete, made[0].user_id, provider, local)
+    assert len(left) == 2, left
+    body = call.refused("users.identities.delete", 403, own.users.identities.delete, made[1].user_id,
+                        provider, local)
+    assert body["statusCode"] == 403
+    try:
+        call("GetToken.login", get_token.login, username=f"person0@{suffix}.example", password="wrong",
+             realm=people.name)
+    except Auth0Error as error:
+        assert (error.status_code, error.error_code) == (403, "invalid_grant"), error
+    else:
+        raise AssertionError("a wrong password was believed")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--protocol", choices=["http", "https"], required=True)
+    parser.add_argument("--host", required=True, help="host:port")
+    parser.add_argument("--tenant", required=True, help="what `oneself tenant create --json` printed, a file")
+    parser.add_argument("--client", required=True, help="what `oneself client add --json` printed, a file")
+    args = parser.parse_args()
+    with open(args.tenant, encoding="utf-8") as file:
+        tenant = json.load(file)["auth0"]
+    with open(args.client, encoding="utf-8") as file:
+        people_client = json.load(file)
+
+    call = Calls()
+    base = f"{args.protocol}://{args.host}/api/v2"
+    get_token = GetToken(args.host, tenant["client_id"], client_secret=tenant["client_secret"],
+                         protocol=args.protocol)
+    token = call("GetToken.client_credentials", get_token.client_credentials, f"{base}/")
+    assert token["token_type"] == "Bearer" and token["expires_in"] > 0, token
+
+    def api_of(bearer):
+        return Auth0(base_url=base, token=bearer)
+
+    if args.protocol == "https":
+        api = call(*OVER_HTTPS, ManagementClient, domain=args.host,
+                   client_id=tenant["client_id"], client_secret=tenant["client_secret"])
+    else:
+        api = api_of(token["access_token"])
+
+    suffix = args.protocol
+    people, _ = connections(call, api, suffix)
+    made = users(call, api, suffix, people)
+    identities(call, api, suffix, people, made)
+    people_token = GetToken(args.host, people_client["client_id"], client_secret=people_client["client_secret"],
+                            protocol=args.protocol)
+    proofs(call, people_token, api_of, f"{base}/", suffix, people, made)
+
+    expected = EXPECTED | (OVER_HTTPS if args.protocol == "https" else set())
+    assert call.made == expected, call.made ^ expected
+    print(f"{len(call.made)} distinct calls of the SDK over {args.protocol}")
+
+
+if __name__ == "__main__":
+    main()
