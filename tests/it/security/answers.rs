@@ -16,7 +16,10 @@ fn assert_shape(path: &str, reply: &Reply) {
     assert!(!reply.header("x-request-id").is_empty(), "{path}: {:?}", reply.headers);
     let body = reply.json();
     let (media_type, shape): (_, &[(&str, bool)]) = if path.starts_with("/oauth") {
-        ("application/json; charset=utf-8", &[("error", true), ("error_description", true)])
+        (
+            "application/json; charset=utf-8",
+            &[("error", true), ("error_description", true)],
+        )
     } else if path.starts_with("/api/v2") {
         (
             "application/json; charset=utf-8",
@@ -25,7 +28,13 @@ fn assert_shape(path: &str, reply: &Reply) {
     } else {
         (
             "application/problem+json",
-            &[("type", true), ("title", true), ("status", false), ("code", true), ("detail", true)],
+            &[
+                ("type", true),
+                ("title", true),
+                ("status", false),
+                ("code", true),
+                ("detail", true),
+            ],
         )
     };
     assert_eq!(reply.header("content-type"), media_type, "{path}");
@@ -54,7 +63,14 @@ async fn sec_api_18_every_error_of_every_route_has_its_shape() {
     let mut errors = 0;
     for (method, template) in routes {
         let path = template
-            .replace("{id}", if template.contains("connections") { "con_0000000000000001" } else { "auth0%7Cx" })
+            .replace(
+                "{id}",
+                if template.contains("connections") {
+                    "con_0000000000000001"
+                } else {
+                    "auth0%7Cx"
+                },
+            )
             .replace("{identity}", "idn_000000000000000000000000")
             .replace("{provider}", "twitter")
             .replace("{user_id}", "1")
@@ -68,20 +84,47 @@ async fn sec_api_18_every_error_of_every_route_has_its_shape() {
             (401, nobody.bearer(CANARY).request(method, &path, &[], ()).await),
             (403, powerless.request(method, &path, &[], ()).await),
             (400, side.client.request(method, &query("%zz=1"), &[], ()).await),
-            (400, side.client.request(method, &query("limit=x&per_page=x&email=x&fields=,&user_id=1"), &[], ()).await),
+            (
+                400,
+                side.client
+                    .request(method, &query("limit=x&per_page=x&email=x&fields=,&user_id=1"), &[], ())
+                    .await,
+            ),
             (405, side.client.request("PUT", &path, &[], ()).await),
-            (415, side.client.request(method, &path, &[], ("text/plain", CANARY)).await),
+            (
+                415,
+                side.client.request(method, &path, &[], ("text/plain", CANARY)).await,
+            ),
             (413, side.client.request(method, &path, &[], json_body(&big)).await),
             (400, side.client.request(method, &path, &[], json_body(CANARY)).await),
-            (400, side.client.request(method, &path, &[], json_body(&format!("[\"{CANARY}\"]"))).await),
-            (400, side.client.request(method, &path, &[], json_body(&format!("{{\"{CANARY}\":1}}"))).await),
-            (404, side.client.request(method, &format!("{path}/{CANARY}/x"), &[], ()).await),
+            (
+                400,
+                side.client
+                    .request(method, &path, &[], json_body(&format!("[\"{CANARY}\"]")))
+                    .await,
+            ),
+            (
+                400,
+                side.client
+                    .request(method, &path, &[], json_body(&format!("{{\"{CANARY}\":1}}")))
+                    .await,
+            ),
+            (
+                404,
+                side.client
+                    .request(method, &format!("{path}/{CANARY}/x"), &[], ())
+                    .await,
+            ),
         ];
         for corrupt in [false, true] {
             store.fail_from(1, corrupt);
             let body = json!({"grant_type": "client_credentials", "client_id": side.web.0, "client_secret": CANARY,
                 "audience": "x", "connection": DATABASE, "email": "a@x.example"});
-            let client = if path.starts_with("/oauth") { &nobody } else { &side.client };
+            let client = if path.starts_with("/oauth") {
+                &nobody
+            } else {
+                &side.client
+            };
             let reply = client.request(method, &query("email=a@x.example"), &[], body).await;
             store.heal();
             replies.push((if corrupt { 500 } else { 503 }, reply));
@@ -104,7 +147,10 @@ async fn sec_api_18_every_error_of_every_route_has_its_shape() {
                 assert!(!text.contains(CANARY), "{method} {path}: {text}");
             }
             if reply.status == 500 {
-                assert!(!text.contains(crate::support::faulty::CANARY), "{method} {path}: {text}");
+                assert!(
+                    !text.contains(crate::support::faulty::CANARY),
+                    "{method} {path}: {text}"
+                );
             }
             assert!(text.len() < 1_500, "{method} {path}: {text}");
         }
@@ -127,7 +173,11 @@ async fn sec_ops_07_an_address_that_a_peer_claims_does_not_count() {
         ("x-real-ip", "1.2.3.4"),
         ("true-client-ip", "1.2.3.4"),
     ];
-    server.client().request("POST", "/oauth/token", &headers, request).await.expect(200);
+    server
+        .client()
+        .request("POST", "/oauth/token", &headers, request)
+        .await
+        .expect(200);
     let shown = side.client.get(&person.path()).await.expect(200).json();
     assert_eq!(shown["last_ip"], "127.0.0.1");
 }
@@ -144,7 +194,12 @@ async fn sec_api_14_a_key_that_was_used_does_not_cover_another_request() {
     let again = side.client.request("POST", &path, &key, body("1")).await.expect(201);
     assert_eq!(first.json(), again.json());
     for (method_path, body) in [(path.clone(), body("2")), ("/link/v1/users".to_owned(), json!({}))] {
-        let refused = side.client.request("POST", &method_path, &key, body).await.expect(409).json();
+        let refused = side
+            .client
+            .request("POST", &method_path, &key, body)
+            .await
+            .expect(409)
+            .json();
         assert_eq!(refused["code"], "idempotency_key_reused");
     }
     // Another client's key of the same name is another key.

@@ -26,10 +26,25 @@ fn forms(token: &str) -> Vec<Vec<u8>> {
         token.as_bytes().to_vec(),
         hex::encode(token).into_bytes(),
         hex::encode_upper(token).into_bytes(),
-        token.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace(' ', "%20").replace('=', "%3D").into_bytes(),
-        token.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace(' ', "+").replace('=', "%3D").into_bytes(),
+        token
+            .replace('%', "%25")
+            .replace('+', "%2B")
+            .replace('/', "%2F")
+            .replace(' ', "%20")
+            .replace('=', "%3D")
+            .into_bytes(),
+        token
+            .replace('%', "%25")
+            .replace('+', "%2B")
+            .replace('/', "%2F")
+            .replace(' ', "+")
+            .replace('=', "%3D")
+            .into_bytes(),
         token.replace('/', "\\/").into_bytes(),
-        format!("{:?}", token.as_bytes()).trim_matches(['[', ']']).as_bytes().to_vec(),
+        format!("{:?}", token.as_bytes())
+            .trim_matches(['[', ']'])
+            .as_bytes()
+            .to_vec(),
     ];
     for skip in 0..3 {
         let bytes = &token.as_bytes()[skip..];
@@ -79,9 +94,14 @@ fn the_search_finds_every_form() {
 fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
     let installation = Installation::new();
     let log = installation.folder().join("log");
-    let admin = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let admin = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let mut command = installation.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", &admin.to_string()]);
-    command.env("ONESELF_LOG_LEVEL", "trace").stderr(Stdio::from(fs::File::create(&log).unwrap()));
+    command
+        .env("ONESELF_LOG_LEVEL", "trace")
+        .stderr(Stdio::from(fs::File::create(&log).unwrap()));
     let server = Server::start(command, installation.credentials());
     let bearer = server.token();
     let mut client = server.client();
@@ -90,7 +110,10 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
 
     // Where tokens go in.
     let made = client
-        .post("/link/v1/users", &json!({"identity": {"connection": "twitter", "subject": "1", "tokens": set(0)}}))
+        .post(
+            "/link/v1/users",
+            &json!({"identity": {"connection": "twitter", "subject": "1", "tokens": set(0)}}),
+        )
         .unwrap()
         .expect(201);
     let id = made.text("id").to_owned();
@@ -98,7 +121,12 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
     let link = |subject: &str, n: usize| json!({"connection": "twitter", "subject": subject, "tokens": set(n)});
     client.post(&identities, &link("2", 4)).unwrap().expect(201);
     client.post(&identities, &link("2", 8)).unwrap().expect(200);
-    let second = client.post("/link/v1/users", &json!({})).unwrap().expect(201).text("id").to_owned();
+    let second = client
+        .post("/link/v1/users", &json!({}))
+        .unwrap()
+        .expect(201)
+        .text("id")
+        .to_owned();
     let absorb = json!({"provider": "auth0", "user_id": format!("auth0|{id}")});
     client
         .post(&format!("/api/v2/users/auth0%7C{second}/identities"), &absorb)
@@ -106,7 +134,10 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
         .expect(201);
 
     // Where they come out, and there only.
-    let shown = client.get(&format!("/api/v2/users/auth0%7C{second}")).unwrap().expect(200);
+    let shown = client
+        .get(&format!("/api/v2/users/auth0%7C{second}"))
+        .unwrap()
+        .expect(200);
     assert!(shown.body.to_string().contains(&canary(8)), "{:?}", shown.body);
     let split = client
         .delete(&format!("/api/v2/users/auth0%7C{second}/identities/twitter/2"))
@@ -117,13 +148,41 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
     let mut answers: Vec<(String, Value)> = vec![("split".to_owned(), split.body)];
     let encoded = "cAnArY%2B0%2FtOkEn~of%25some%20length%3Dthat-is-unmistakable";
     let wrong = [
-        ("POST", identities.clone(), json!({"connection": "twitter", "subject": "3", "tokens": {"access_token": [canary(0)]}})),
-        ("POST", identities.clone(), json!({"connection": "nowhere", "subject": "3", "tokens": set(0)})),
-        ("POST", identities.clone(), json!({"connection": "twitter", "subject": "3", "tokens": canary(0)})),
-        ("POST", identities.clone(), json!({"connection": "twitter", "subject": "3", "tokens": set(0), "verify": true})),
-        ("POST", identities.clone(), json!({"connection": canary(0), "subject": canary(1), "tokens": set(0)})),
-        ("POST", format!("/api/v2/users/auth0%7C{second}/identities"), json!({"link_with": canary(0)})),
-        ("POST", "/oauth/token".to_owned(), json!({"grant_type": "client_credentials", "client_id": canary(0), "client_secret": canary(1), "audience": canary(2)})),
+        (
+            "POST",
+            identities.clone(),
+            json!({"connection": "twitter", "subject": "3", "tokens": {"access_token": [canary(0)]}}),
+        ),
+        (
+            "POST",
+            identities.clone(),
+            json!({"connection": "nowhere", "subject": "3", "tokens": set(0)}),
+        ),
+        (
+            "POST",
+            identities.clone(),
+            json!({"connection": "twitter", "subject": "3", "tokens": canary(0)}),
+        ),
+        (
+            "POST",
+            identities.clone(),
+            json!({"connection": "twitter", "subject": "3", "tokens": set(0), "verify": true}),
+        ),
+        (
+            "POST",
+            identities.clone(),
+            json!({"connection": canary(0), "subject": canary(1), "tokens": set(0)}),
+        ),
+        (
+            "POST",
+            format!("/api/v2/users/auth0%7C{second}/identities"),
+            json!({"link_with": canary(0)}),
+        ),
+        (
+            "POST",
+            "/oauth/token".to_owned(),
+            json!({"grant_type": "client_credentials", "client_id": canary(0), "client_secret": canary(1), "audience": canary(2)}),
+        ),
         ("GET", format!("/link/v1/users?after={encoded}"), Value::Null),
         ("GET", format!("/api/v2/users?access_token={encoded}"), Value::Null),
         ("GET", "/link/v1/users".to_owned(), Value::Null),
@@ -138,10 +197,15 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
     let mut stranger = server.stranger();
     for token in [canary(0), format!("{}.{}.{}", canary(0), canary(1), canary(2))] {
         let header = [("authorization", &*format!("Bearer {token}"))];
-        answers.push(("a stranger".to_owned(), stranger.send("GET", "/link/v1/users", &header, None).unwrap().body));
+        answers.push((
+            "a stranger".to_owned(),
+            stranger.send("GET", "/link/v1/users", &header, None).unwrap().body,
+        ));
     }
-    let mut places: Vec<(String, Vec<u8>)> =
-        answers.into_iter().map(|(name, body)| (format!("answer to {name:.60}"), body.to_string().into_bytes())).collect();
+    let mut places: Vec<(String, Vec<u8>)> = answers
+        .into_iter()
+        .map(|(name, body)| (format!("answer to {name:.60}"), body.to_string().into_bytes()))
+        .collect();
 
     places.push(("metrics".to_owned(), metrics(admin)));
     places.extend(files(&installation.data()));
@@ -149,12 +213,29 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
     places.extend(processes());
     let logged = fs::read_to_string(&log).unwrap();
     assert!(logged.lines().count() >= 20, "every request is a line: {logged}");
-    assert!(places.iter().any(|(name, bytes)| name.ends_with("data.db-wal") && !bytes.is_empty()));
+    assert!(
+        places
+            .iter()
+            .any(|(name, bytes)| name.ends_with("data.db-wal") && !bytes.is_empty())
+    );
 
     // The secrets of the tenant and the bearer token are held to the same.
     tokens.push(bearer);
-    for secret in ["/auth0/client_secret", "/kii/app_key", "/kii/client_secret", "/knodes/customer_secret"] {
-        tokens.push(installation.credentials().pointer(secret).unwrap().as_str().unwrap().to_owned());
+    for secret in [
+        "/auth0/client_secret",
+        "/kii/app_key",
+        "/kii/client_secret",
+        "/knodes/customer_secret",
+    ] {
+        tokens.push(
+            installation
+                .credentials()
+                .pointer(secret)
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
     }
     let hits = hits(&places, &tokens);
     assert!(hits.is_empty(), "{}", hits.join("\n"));
@@ -179,10 +260,15 @@ fn processes() -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().map(Result::unwrap) {
         let path = entry.path();
-        let Ok(program) = fs::read_link(path.join("exe")) else { continue };
+        let Ok(program) = fs::read_link(path.join("exe")) else {
+            continue;
+        };
         if program.ends_with("oneself") {
             for part in ["cmdline", "environ"] {
-                found.push((path.join(part).display().to_string(), fs::read(path.join(part)).unwrap_or_default()));
+                found.push((
+                    path.join(part).display().to_string(),
+                    fs::read(path.join(part)).unwrap_or_default(),
+                ));
             }
         }
     }

@@ -50,8 +50,7 @@ const VERBS: [&str; 7] = ["create", "link", "refresh", "free", "split", "absorb"
 
 async fn act(side: &Side, verb: &str, n: usize, (one, other, identity): &(Person, Person, String)) -> Reply {
     let identities = format!("/link/v1/users/{}/identities", one.core);
-    let account =
-        |subject: String| json!({"connection": "twitter", "subject": subject, "tokens": {"access_token": "canary-new"}});
+    let account = |subject: String| json!({"connection": "twitter", "subject": subject, "tokens": {"access_token": "canary-new"}});
     let client = &side.client;
     match verb {
         "create" => {
@@ -61,7 +60,11 @@ async fn act(side: &Side, verb: &str, n: usize, (one, other, identity): &(Person
         "link" => client.post(&identities, account(format!("new{n}"))).await,
         "refresh" => client.post(&identities, account(format!("held{n}"))).await,
         "free" => client.delete(&format!("{identities}/{identity}")).await,
-        "split" => client.delete(&format!("{}/identities/twitter/held{n}", one.path())).await,
+        "split" => {
+            client
+                .delete(&format!("{}/identities/twitter/held{n}", one.path()))
+                .await
+        }
         "absorb" => {
             let body = json!({"provider": "auth0", "user_id": other.id});
             client.post(&format!("{}/identities", one.path()), body).await
@@ -82,7 +85,8 @@ async fn sec_lnk_18_state_is_old_or_new_wherever_the_store_fails() {
         let whole = act(&side, verb, n, &people).await;
         assert!(whole.status < 300, "{verb}: {}", whole.text());
         let after = counted(&server, &side).await;
-        let change = |from: [usize; 4], to: [usize; 4]| from.iter().zip(to).map(|(a, b)| b as i64 - *a as i64).collect();
+        let change =
+            |from: [usize; 4], to: [usize; 4]| from.iter().zip(to).map(|(a, b)| b as i64 - *a as i64).collect();
         let new: Vec<i64> = change(before, after);
         let mut failures = 0;
         for at in 1.. {
@@ -99,9 +103,19 @@ async fn sec_lnk_18_state_is_old_or_new_wherever_the_store_fails() {
             }
             failures += 1;
             let is_new = after == new;
-            assert!(is_new || after == [0; 4], "{verb} at {at}: {after:?}, neither old nor {new:?}");
-            assert!(!(reply.status < 300 && !is_new), "{verb} at {at}: said done and was not");
-            assert!(reply.status < 300 || reply.status == 503, "{verb} at {at}: {}", reply.text());
+            assert!(
+                is_new || after == [0; 4],
+                "{verb} at {at}: {after:?}, neither old nor {new:?}"
+            );
+            assert!(
+                !(reply.status < 300 && !is_new),
+                "{verb} at {at}: said done and was not"
+            );
+            assert!(
+                reply.status < 300 || reply.status == 503,
+                "{verb} at {at}: {}",
+                reply.text()
+            );
             if is_new {
                 assert_gone(&server, &side, verb, &people).await;
             }
@@ -116,7 +130,11 @@ async fn sec_lnk_18_state_is_old_or_new_wherever_the_store_fails() {
 /// That no token is left which should be gone.
 async fn assert_gone(server: &TestServer, side: &Side, verb: &str, (one, _, identity): &(Person, Person, String)) {
     let (tenant, owner) = (side.id(), KeyOwner::User(one.core.parse().unwrap()));
-    let tokens = server.store.find_tokens(tenant, identity.parse().unwrap()).await.unwrap();
+    let tokens = server
+        .store
+        .find_tokens(tenant, identity.parse().unwrap())
+        .await
+        .unwrap();
     match verb {
         "free" => assert!(tokens.is_none(), "{identity}"),
         "delete" => {
@@ -138,7 +156,14 @@ async fn sec_ops_04_a_check_that_cannot_be_made_denies() {
         let status = if corrupt { 500 } else { 503 };
         for (method, template) in ROUTES {
             let path = template
-                .replace("{id}", if template.contains("connections") { "con_0000000000000001" } else { "auth0%7Cx" })
+                .replace(
+                    "{id}",
+                    if template.contains("connections") {
+                        "con_0000000000000001"
+                    } else {
+                        "auth0%7Cx"
+                    },
+                )
                 .replace("{identity}", "idn_000000000000000000000000")
                 .replace("{provider}", "twitter")
                 .replace("{user_id}", "1")
@@ -156,6 +181,10 @@ async fn sec_ops_04_a_check_that_cannot_be_made_denies() {
         let reply = side.try_log_in(&server, &person, PASSWORD).await;
         store.heal();
         assert_eq!(reply.status, status, "{}", reply.text());
-        assert!(!reply.text().contains(CANARY) && !reply.text().contains("token\":"), "{}", reply.text());
+        assert!(
+            !reply.text().contains(CANARY) && !reply.text().contains("token\":"),
+            "{}",
+            reply.text()
+        );
     }
 }

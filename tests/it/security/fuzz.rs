@@ -22,8 +22,23 @@ use crate::support::server::TestServer;
 /// Bytes that look like JSON and are not, as often as not.
 fn jsonish() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
-        Just("{"), Just("}"), Just("["), Just("]"), Just(":"), Just(","), Just("\"a\""), Just("\"b"), Just("\\u00"),
-        Just("\\ud800"), Just("null"), Just("true"), Just("1e400"), Just("-0"), Just("0.1"), Just(" "), Just("\u{feff}"),
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just(":"),
+        Just(","),
+        Just("\"a\""),
+        Just("\"b"),
+        Just("\\u00"),
+        Just("\\ud800"),
+        Just("null"),
+        Just("true"),
+        Just("1e400"),
+        Just("-0"),
+        Just("0.1"),
+        Just(" "),
+        Just("\u{feff}"),
         Just("\"\\u0061\":1"),
     ];
     prop_oneof![
@@ -147,12 +162,15 @@ async fn sec_ops_04_no_request_is_our_fault() {
         "[a-z0-9%|/.{}~:;,@é-]{0,12}",
         "(\\?[a-z_]{0,9}=[a-z0-9%,.*:-]{0,12})?",
         jsonish(),
-        prop::sample::select(vec!["application/json", "application/x-www-form-urlencoded", "text/plain"]),
+        prop::sample::select(vec![
+            "application/json",
+            "application/x-www-form-urlencoded",
+            "text/plain",
+        ]),
     );
     let mut runner = TestRunner::new(Config::default());
     for _ in 0..600 {
-        let (method, path, more, query, body, media_type) =
-            request.new_tree(&mut runner).unwrap().current();
+        let (method, path, more, query, body, media_type) = request.new_tree(&mut runner).unwrap().current();
         let cut = path.replace("{", "").replace("}", "");
         let mut bytes = format!(
             "{method} {cut}{more}{query} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
@@ -164,7 +182,11 @@ async fn sec_ops_04_no_request_is_our_fault() {
         .into_bytes();
         bytes.extend(&body);
         let answer = raw(server.address, &bytes).await;
-        let status = String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap_or_default().to_owned();
+        let status = String::from_utf8_lossy(&answer)
+            .split(' ')
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned();
         assert!(
             status.starts_with(['2', '4']),
             "{}\n{}",

@@ -104,7 +104,9 @@ fn sec_lnk_02_an_external_identity_is_made_in_one_place() {
 }
 
 fn quoted(attributes: &[syn::Attribute]) -> String {
-    let lists = attributes.iter().filter_map(|attribute| attribute.meta.require_list().ok());
+    let lists = attributes
+        .iter()
+        .filter_map(|attribute| attribute.meta.require_list().ok());
     lists.map(|list| list.tokens.to_string()).collect()
 }
 
@@ -128,9 +130,18 @@ async fn sec_lnk_03_each_of_seven_events_ends_her_credentials_at_once() {
     let server = TestServer::start().await;
     let side = Side::new(&server, "acme").await;
     let keeper = side.person("keeper").await;
-    for (n, event) in ["free", "split", "absorbing", "absorbed", "password", "email", "block", "delete"]
-        .into_iter()
-        .enumerate()
+    for (n, event) in [
+        "free",
+        "split",
+        "absorbing",
+        "absorbed",
+        "password",
+        "email",
+        "block",
+        "delete",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let person = side.person(&format!("p{n}")).await;
         let (token, proof) = side.log_in(&server, &person).await;
@@ -158,7 +169,10 @@ async fn sec_lnk_03_each_of_seven_events_ends_her_credentials_at_once() {
                     .await
                     .expect(201)
             }
-            "password" => client.patch(&path, json!({"password": "Another-long-1"})).await.expect(200),
+            "password" => client
+                .patch(&path, json!({"password": "Another-long-1"}))
+                .await
+                .expect(200),
             "email" => client
                 .patch(&path, json!({"email": "moved@x.example"}))
                 .await
@@ -210,9 +224,15 @@ async fn sec_lnk_16_the_last_way_in_takes_a_right_over_all_to_remove() {
     let me: Client = server.client().bearer(&token);
     let own = side.link(&person.core, "twitter", "2").await;
     let forced = format!("/link/v1/users/{}/identities/{own}?force=true", person.core);
-    assert_eq!(me.delete(&forced).await.expect(403).json()["code"], "insufficient_scope");
+    assert_eq!(
+        me.delete(&forced).await.expect(403).json()["code"],
+        "insufficient_scope"
+    );
     let of_others = me.delete(&path).await.expect(403);
-    let of_nobody = me.delete(&path.replace(&user, "000000000000000000000000")).await.expect(403);
+    let of_nobody = me
+        .delete(&path.replace(&user, "000000000000000000000000"))
+        .await
+        .expect(403);
     assert_eq!(of_others.body, of_nobody.body);
     side.client.delete(&format!("{path}?force=true")).await.expect(204);
     invariants::check(&server, &side).await;

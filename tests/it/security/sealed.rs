@@ -29,8 +29,10 @@ async fn sec_vlt_02_a_row_that_was_copied_opens_nowhere() {
     let file = Connection::open(server.directory.path().join("data.db")).unwrap();
     let sealed = |identity: &str| -> Vec<u8> {
         let id = hex::decode(identity.strip_prefix("idn_").unwrap()).unwrap();
-        file.query_row("SELECT sealed FROM token_sets WHERE identity = ?1", [id], |row| row.get(0))
-            .unwrap()
+        file.query_row("SELECT sealed FROM token_sets WHERE identity = ?1", [id], |row| {
+            row.get(0)
+        })
+        .unwrap()
     };
     let put = |identity: &str, bytes: &[u8]| {
         let id = hex::decode(identity.strip_prefix("idn_").unwrap()).unwrap();
@@ -75,8 +77,18 @@ async fn sec_vlt_05_nothing_of_a_deleted_user_is_left_in_the_files() {
     side.link(&stays.core, "twitter", "staying-subject").await;
     let owner = KeyOwner::User(person.core.parse().unwrap());
     let key = server.store.find_key(side.id(), owner).await.unwrap().unwrap().0;
-    let sealed = server.store.find_tokens(side.id(), identity.parse().unwrap()).await.unwrap().unwrap();
-    let sought: [&[u8]; 4] = [b"canary-person", b"canary-subject", &key[8..40], &sealed.as_bytes()[8..40]];
+    let sealed = server
+        .store
+        .find_tokens(side.id(), identity.parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    let sought: [&[u8]; 4] = [
+        b"canary-person",
+        b"canary-subject",
+        &key[8..40],
+        &sealed.as_bytes()[8..40],
+    ];
     side.client.delete(&person.path()).await.expect(204);
     invariants::check(&server, &side).await;
 
@@ -86,7 +98,9 @@ async fn sec_vlt_05_nothing_of_a_deleted_user_is_left_in_the_files() {
     // With a checkpoint, as the server makes one after a while and when it ends.
     for file in ["data.db", "keys.db"] {
         let file = Connection::open(data.join(file)).unwrap();
-        let busy: i64 = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+        let busy: i64 = file
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .unwrap();
         assert_eq!(busy, 0);
     }
     for entry in fs::read_dir(&data).unwrap().map(Result::unwrap) {
@@ -100,8 +114,12 @@ async fn sec_vlt_05_nothing_of_a_deleted_user_is_left_in_the_files() {
 
 /// In how many files of a folder these bytes are.
 fn found(folder: &Path, bytes: &[u8]) -> usize {
-    let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
-    files.filter(|file| file.windows(bytes.len()).any(|window| window == bytes)).count()
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    files
+        .filter(|file| file.windows(bytes.len()).any(|window| window == bytes))
+        .count()
 }
 
 /// Comparing takes as long for a secret that is wrong from the beginning as for one that is

@@ -17,12 +17,17 @@ async fn sec_api_16_no_number_becomes_another_kind() {
             "tokens": {"access_token": "t", "expires_in": life}});
         side.client.post(&path, body).await.expect(201);
     }
-    let numbers = json!({"user_metadata": {"max": u64::MAX, "min": i64::MIN, "far": 1e308, "small": 5e-324, "zero": 0}});
+    let numbers =
+        json!({"user_metadata": {"max": u64::MAX, "min": i64::MIN, "far": 1e308, "small": 5e-324, "zero": 0}});
     side.client.patch(&person.path(), numbers.clone()).await.expect(200);
     let kept = side.client.get(&person.path()).await.expect(200).json();
     assert_eq!(kept["user_metadata"], numbers["user_metadata"]);
     side.log_in(&server, &person).await;
-    server.app.set_settings("acme", &[("link_with_max_age".to_owned(), "60".to_owned())]).await.unwrap();
+    server
+        .app
+        .set_settings("acme", &[("link_with_max_age".to_owned(), "60".to_owned())])
+        .await
+        .unwrap();
     for huge in ["9223372036854775808", "99999999999999999999", "-1", "1.5"] {
         let set = [("link_with_max_age".to_owned(), huge.to_owned())];
         assert!(server.app.set_settings("acme", &set).await.is_err(), "{huge}");
@@ -30,14 +35,11 @@ async fn sec_api_16_no_number_becomes_another_kind() {
 
     // What has ended is kept as that, and nothing is believed for longer than ten years.
     let shown = side.client.get(&person.path()).await.expect(200).json();
-    for (identity, wanted) in shown["identities"].as_array().unwrap()[1..].iter().zip([
-        0,
-        0,
-        0,
-        315_360_000,
-        315_360_000,
-        1,
-    ]) {
+    for (identity, wanted) in
+        shown["identities"].as_array().unwrap()[1..]
+            .iter()
+            .zip([0, 0, 0, 315_360_000, 315_360_000, 1])
+    {
         assert_eq!(identity["expires_in"], wanted, "{identity}");
     }
 

@@ -66,7 +66,12 @@ async fn sec_ops_06_a_jump_ends_what_it_passes_and_begins_nothing_early() {
 
     // An hour back: what was made then is from the future, and a spent proof stays spent.
     clock.seconds.fetch_sub(3_600, Ordering::SeqCst);
-    server.client().bearer(&side.token).get("/api/v2/users").await.expect(200);
+    server
+        .client()
+        .bearer(&side.token)
+        .get("/api/v2/users")
+        .await
+        .expect(200);
     side.client.post(&link, json!({"link_with": proof})).await.expect(400);
     clock.seconds.fetch_add(3_600, Ordering::SeqCst);
     side.client.post(&link, json!({"link_with": proof})).await.expect(409);

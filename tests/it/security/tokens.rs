@@ -64,7 +64,9 @@ async fn sec_jwt_05_a_proof_is_spent_once_and_not_for_ever() {
     let side = Side::new(&server, "acme").await;
     let (a, b, c) = (side.person("a").await, side.person("b").await, side.person("c").await);
     let link = async |to: &str, proof: &str| -> Reply {
-        side.client.post(&format!("{to}/identities"), json!({"link_with": proof})).await
+        side.client
+            .post(&format!("{to}/identities"), json!({"link_with": proof}))
+            .await
     };
     let (_, proof) = side.log_in(&server, &b).await;
     link(&a.path(), &proof).await.expect(201);
@@ -90,14 +92,13 @@ async fn sec_jwt_09_a_client_that_is_gone_or_changed_has_no_token() {
     let dead = side.client.get("/api/v2/users").await.expect(401);
     let garbage = server.client().bearer("garbage").get("/api/v2/users").await.expect(401);
     assert_eq!(dead.body, garbage.body);
-    server
-        .client()
-        .bearer(&user)
-        .get(&person.path())
-        .await
-        .expect(401);
+    server.client().bearer(&user).get(&person.path()).await.expect(401);
     let other = side.tenant.password_client(&server).await;
-    server.app.remove_client("acme", other.0.parse().unwrap()).await.unwrap();
+    server
+        .app
+        .remove_client("acme", other.0.parse().unwrap())
+        .await
+        .unwrap();
     let request = json!({"grant_type": "client_credentials", "client_id": other.0, "client_secret": other.1,
         "audience": format!("{}api/v2/", server.issuer())});
     server.client().post("/oauth/token", request).await.expect(401);

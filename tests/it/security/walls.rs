@@ -99,7 +99,13 @@ fn crawl(own: &Ids, foreign: &Ids) -> Vec<(&'static str, String, Value)> {
             };
             let path: Vec<String> = template
                 .split('/')
-                .map(|part| if part.starts_with('{') { fill(part) } else { part.to_owned() })
+                .map(|part| {
+                    if part.starts_with('{') {
+                        fill(part)
+                    } else {
+                        part.to_owned()
+                    }
+                })
                 .collect();
             requests.push((*method, path.join("/"), body(method, template, own)));
         }
@@ -109,8 +115,16 @@ fn crawl(own: &Ids, foreign: &Ids) -> Vec<(&'static str, String, Value)> {
     requests.extend([
         ("GET", format!("/link/v1/users?after={}", foreign.cursor), Value::Null),
         ("GET", format!("/link/v1/events?after={}", foreign.cursor), Value::Null),
-        ("GET", format!("/api/v2/connections?from={}", foreign.connection), Value::Null),
-        ("POST", link, json!({"connection": foreign.connection, "subject": "new"})),
+        (
+            "GET",
+            format!("/api/v2/connections?from={}", foreign.connection),
+            Value::Null,
+        ),
+        (
+            "POST",
+            link,
+            json!({"connection": foreign.connection, "subject": "new"}),
+        ),
         (
             "POST",
             "/link/v1/users".to_owned(),
@@ -121,8 +135,16 @@ fn crawl(own: &Ids, foreign: &Ids) -> Vec<(&'static str, String, Value)> {
             "/link/v1/identities:resolve".to_owned(),
             json!({"identities": [{"connection": foreign.connection, "subject": foreign.subject}]}),
         ),
-        ("POST", second.clone(), json!({"provider": "auth0", "user_id": foreign.person.id})),
-        ("POST", second.clone(), json!({"provider": "twitter", "user_id": foreign.subject})),
+        (
+            "POST",
+            second.clone(),
+            json!({"provider": "auth0", "user_id": foreign.person.id}),
+        ),
+        (
+            "POST",
+            second.clone(),
+            json!({"provider": "twitter", "user_id": foreign.subject}),
+        ),
         (
             "POST",
             second,
@@ -170,7 +192,11 @@ async fn sec_api_05_ids_of_another_tenant_are_nobodys() {
     for (foreign, nobody) in foreign.iter().zip(&nobodys) {
         let (found, absent) = (send(&m.acme.client, foreign).await, send(&m.acme.client, nobody).await);
         if compared(&found) != compared(&absent) && !foreign.1.contains("resolve") {
-            wrong.push(format!("{foreign:?}\n  {:?}\n  {:?}", compared(&found), compared(&absent)));
+            wrong.push(format!(
+                "{foreign:?}\n  {:?}\n  {:?}",
+                compared(&found),
+                compared(&absent)
+            ));
         }
         let told = match foreign.1.contains("resolve") {
             true => !found.text().ends_with("\"user\":null}]}"),
@@ -214,19 +240,25 @@ async fn sec_api_03_not_yours_and_not_there_are_one_answer() {
         person: them.clone(),
         ..m.mine.clone()
     };
-    let nothing = m.server.client().bearer(&side.tenant.token(oneself::domain::Scopes::NONE).await);
+    let nothing = m
+        .server
+        .client()
+        .bearer(&side.tenant.token(oneself::domain::Scopes::NONE).await);
     // A person's own token on others, a token without rights, and none at all.
     for client in [&mine, &nothing, &m.server.client()] {
         for (there, absent) in crawl(&other_ids, &other_ids)
             .iter()
             .zip(&crawl(&Ids::nobodys(), &Ids::nobodys()))
-            .filter(|((_, path, _), _)| !path.contains("after=")) // a cursor says nothing of anybody
+            .filter(|((_, path, _), _)| !path.contains("after="))
+        // a cursor says nothing of anybody
         {
-            let (there, absent) = (
-                (there, send(client, there).await),
-                (absent, send(client, absent).await),
+            let (there, absent) = ((there, send(client, there).await), (absent, send(client, absent).await));
+            assert!(
+                [400, 401, 403].contains(&there.1.status),
+                "{:?}: {}",
+                there.0,
+                there.1.status
             );
-            assert!([400, 401, 403].contains(&there.1.status), "{:?}: {}", there.0, there.1.status);
             assert_eq!(compared(&there.1), compared(&absent.1), "{:?}", there.0);
         }
     }
@@ -235,9 +267,7 @@ async fn sec_api_03_not_yours_and_not_there_are_one_answer() {
     let wrong = side.try_log_in(&m.server, &them, "Wrong-long-1").await.expect(403);
     let unknown = side.try_log_in(&m.server, &nobody, PASSWORD).await.expect(403);
     assert_eq!(compared(&wrong), compared(&unknown));
-    let token = |id: &str, secret: &str| {
-        json!({"grant_type": "client_credentials", "client_id": id, "client_secret": secret, "audience": "x"})
-    };
+    let token = |id: &str, secret: &str| json!({"grant_type": "client_credentials", "client_id": id, "client_secret": secret, "audience": "x"});
     let post = async |body: Value| m.server.client().post("/oauth/token", body).await.expect(401);
     let wrong = post(token(&side.web.0, "0000")).await;
     let unknown = post(token("00000000000000010000000000000000", "0000")).await;
@@ -255,7 +285,13 @@ fn decided(member: &str) -> Option<(Value, u16)> {
         "email" => (json!("eve@x.example"), 200),
         "email_verified" | "blocked" | "phone_verified" => (json!(true), 200),
         "user_metadata" | "app_metadata" => (json!({"eve": 1}), 200),
-        "user_id" | "identities" | "created_at" | "updated_at" | "last_login" | "last_ip" | "logins_count"
+        "user_id"
+        | "identities"
+        | "created_at"
+        | "updated_at"
+        | "last_login"
+        | "last_ip"
+        | "logins_count"
         | "last_password_reset" => (json!("eve"), 400),
         _ => return None,
     })
@@ -285,7 +321,10 @@ async fn sec_api_04_only_what_may_change_changes() {
         *value = changed;
     }
     let before = side.everybody(&server).await;
-    side.client.patch(&person.path(), Value::Object(whole)).await.expect(400);
+    side.client
+        .patch(&person.path(), Value::Object(whole))
+        .await
+        .expect(400);
     assert!(side.everybody(&server).await == before);
 
     // One after the other, by herself and by the tenant.
@@ -311,7 +350,10 @@ async fn sec_api_04_only_what_may_change_changes() {
             "eve@x.example".clone_into(&mut person.email);
         }
         if member == "blocked" {
-            side.client.patch(&person.path(), json!({"blocked": false})).await.expect(200);
+            side.client
+                .patch(&person.path(), json!({"blocked": false}))
+                .await
+                .expect(200);
         }
         if status == 400 {
             assert_eq!(before, after, "{member}");
@@ -326,10 +368,20 @@ async fn sec_api_04_what_is_shown_cannot_be_made() {
     let side = Side::new(&server, "acme").await;
     let person = side.person("ines").await;
     side.link(&person.core, "twitter", "1").await;
-    let shown = side.client.get(&format!("/link/v1/users/{}", person.core)).await.expect(200).json();
+    let shown = side
+        .client
+        .get(&format!("/link/v1/users/{}", person.core))
+        .await
+        .expect(200)
+        .json();
     let before = side.everybody(&server).await;
     for (member, value) in shown.as_object().unwrap() {
-        let reply = side.client.post("/link/v1/users", json!({ member: value })).await.expect(400).json();
+        let reply = side
+            .client
+            .post("/link/v1/users", json!({ member: value }))
+            .await
+            .expect(400)
+            .json();
         assert_eq!(reply["code"], "unknown_member", "{member}");
         assert_eq!(reply["field"], member.as_str());
     }
@@ -340,7 +392,10 @@ async fn sec_api_04_what_is_shown_cannot_be_made() {
         }
         let mut body = json!({"connection": "twitter", "subject": "2"});
         body[member] = value.clone();
-        assert_eq!(side.client.post(&path, body).await.expect(400).json()["field"], member.as_str());
+        assert_eq!(
+            side.client.post(&path, body).await.expect(400).json()["field"],
+            member.as_str()
+        );
     }
     // Making a user in Auth0's interface takes the members of its schema and no others.
     let shown = side.client.get(&person.path()).await.expect(200).json();
