@@ -12,12 +12,13 @@ use crate::app::App;
 use crate::app::keys::token_place;
 use crate::domain::{
     Actor, Caller, Connection, ConnectionRef, EventKind, ExternalIdentity, Identity, KeyOwner, NewEvent, Object, Proof,
-    Scope, TokenSet, User, UserRef,
+    Scope, TokenSet, User, UserRef, UserWithIdentities,
 };
 use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
-use crate::store::{self, Acted, Linked, Login, NewIdentity, NewKey, Once, Repeated, UserWithIdentities};
+pub use crate::store::Spend;
+use crate::store::{self, Acted, Linked, Login, NewIdentity, NewKey, Once, Repeated};
 
 /// How often an act is prepared again when what it was prepared from has changed.
 pub(super) const ATTEMPTS: usize = 8;
@@ -57,7 +58,7 @@ pub enum IfOwned {
         /// How we know that both are one person.
         proof: Proof,
         /// The proof, if it may be used once.
-        spend: Option<store::Spend>,
+        spend: Option<Spend>,
         /// The epoch at which the proof was issued, if it dies with its user's epoch.
         epoch: Option<i64>,
     },

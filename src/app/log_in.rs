@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::authenticate::USER_CLAIM;
-use crate::domain::{Client, ConnectionRef, Grant, Object, Scopes, UserRef};
+use crate::domain::{Client, ConnectionRef, Grant, Object, Scopes, UserRef, UserWithIdentities};
 use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId};
-use crate::jwt::{self, Claims, Fault, TokenKind};
+pub use crate::jwt::Claims;
+use crate::jwt::{self, Fault, TokenKind};
 use crate::secret::{Digest, SecretString};
-use crate::store::{LoginKind, LoginName, UserUpdate, UserWithIdentities};
+use crate::store::{LoginKind, LoginName, UserUpdate};
 
 /// How long access tokens live (`api/auth0.md` 2.1).
 pub const ACCESS_TOKEN_FOR: Duration = Duration::from_secs(86_400);

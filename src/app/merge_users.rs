@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::app::keys::event_place;
 use crate::app::link::LinkOutcome;
-use crate::domain::{Caller, EventKind, KeyOwner, NewEvent, Proof, UserRef};
+use crate::domain::{Caller, EventKind, KeyOwner, NewEvent, Proof, UserRef, UserWithIdentities};
 use crate::error::{Error, Result};
 use crate::id::UserId;
-use crate::store::{Absorb, Acted, Spend, UserWithIdentities};
+use crate::store::{Absorb, Acted, Spend};
 
 impl App {
     /// One try at making `absorbed` part of `survivor`; `None` when either changed meanwhile.

@@ -1,9 +1,9 @@
 //! `resolve`: whose account is this?
 
 use crate::app::App;
+use crate::domain::UserWithIdentities;
 use crate::domain::{Caller, Connection, ConnectionRef, IdentityKey, Scope, UserRef};
 use crate::error::{Error, Noun, Result};
-use crate::store::UserWithIdentities;
 
 /// Where an account of a provider is.
 #[derive(Debug)]

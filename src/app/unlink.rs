@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::app::App;
 use crate::app::keys::event_place;
 use crate::app::link::ATTEMPTS;
-use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent, Scope, User, UserRef};
+use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent, Scope, User, UserRef, UserWithIdentities};
 use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Sealed;
-use crate::store::{Acted, AfterUnlink, NewKey, Unlink, UserWithIdentities};
+use crate::store::{Acted, AfterUnlink, NewKey, Unlink};
 
 /// What becomes of the identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

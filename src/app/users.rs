@@ -9,12 +9,13 @@ use crate::app::App;
 use crate::app::link::{Asserted, OnceKey};
 use crate::domain::{
     Caller, Connection, ConnectionRef, EventKind, ExternalIdentity, NewEvent, Object, Profile, Proof, Scope, User,
-    UserRef, connection,
+    UserRef, UserWithIdentities, connection,
 };
 use crate::error::{Error, Noun, Result, Unique};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::{ExposeSecret, SecretString};
-use crate::store::{Created, Login, LoginKind, LoginName, NewIdentity, NewUser, Page, UserWithIdentities};
+pub use crate::store::Page;
+use crate::store::{Created, Login, LoginKind, LoginName, NewIdentity, NewUser};
 
 /// The longest password, in bytes, in every dialect.
 const PASSWORD_LIMIT_BYTES: usize = 72;

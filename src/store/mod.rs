@@ -18,11 +18,10 @@ pub use self::acts::{
     Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, NewIdentity, NewKey, NewTenant,
     NewUser, Once, Page, Refresh, Repeated, Spend, StoredSigningKey, Unlink, UserUpdate,
 };
-pub use crate::domain::UserWithIdentities;
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
     Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
-    UserRef, WrappedKey,
+    UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::error::Error;
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};

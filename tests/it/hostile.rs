@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use oneself::domain::UserWithIdentities;
 use oneself::domain::profile::is_display_text;
-use oneself::store::UserWithIdentities;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::app::labels::Label;
+use crate::domain::UserWithIdentities;
 use crate::domain::user::Birthplace;
 use crate::domain::{Identity, UserRef, spelling};
 use crate::error::Result;
 use crate::id::{ConnectionId, TenantId};
-use crate::store::UserWithIdentities;
 
 /// Networks of companies and our own ways in; every other one is for everybody
 /// (`api/auth0.md` 6.5).

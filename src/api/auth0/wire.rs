@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use super::names::{self, Names};
 use crate::app::labels::Label;
+use crate::domain::UserWithIdentities;
 use crate::domain::connection::DATABASE;
 use crate::domain::{Connection, Identity, Object, Profile, TokenSet, spelling};
 use crate::id::IdentityId;
 use crate::secret::{ExposeSecret, SecretString};
-use crate::store::UserWithIdentities;
 
 /// The greatest number that every reader of JSON reads exactly.
 const EXACT: u64 = 1 << 53;

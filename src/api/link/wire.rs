@@ -11,11 +11,11 @@ use crate::app::App;
 use crate::app::events::ReadEvent;
 use crate::app::labels::Label;
 use crate::app::link::Asserted;
+use crate::domain::UserWithIdentities;
 use crate::domain::{ConnectionRef, EventKind, Identity, Object, Profile, TokenSet};
 use crate::error::Result;
 use crate::id::TenantId;
 use crate::secret::SecretString;
-use crate::store::UserWithIdentities;
 use crate::web::{Fault, Fields, Reason};
 
 /// The longest that a token is believed to live (JWT-08).

@@ -42,13 +42,13 @@ use crate::clock::{Clock, Random};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
     Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
-    UserRef, WrappedKey,
+    UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{
     Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Store,
-    StoreResult, StoredSigningKey, Unlink, UserUpdate, UserWithIdentities,
+    StoreResult, StoredSigningKey, Unlink, UserUpdate,
 };
 
 /// The store in a data directory.

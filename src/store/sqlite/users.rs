@@ -11,10 +11,10 @@ use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx, Verdict};
 use super::{identities, logins, tenants};
 use crate::domain::user::{Birthplace, KeptCredential, Logins};
-use crate::domain::{ConnectionRef, Profile, User, UserRef};
+use crate::domain::{ConnectionRef, Profile, User, UserRef, UserWithIdentities};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Digest;
-use crate::store::{Acted, Page, StoreResult, UserUpdate, UserWithIdentities};
+use crate::store::{Acted, Page, StoreResult, UserUpdate};
 
 /// How many users of one e-mail address are listed.
 const SAME_EMAIL_LIMIT: u32 = 100;

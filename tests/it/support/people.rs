@@ -1,8 +1,9 @@
 //! A tenant with networks, people who log in with passwords, and an application that may ask
 //! for their tokens; everything through the interfaces.
 
+use oneself::domain::UserWithIdentities;
 use oneself::id::{TenantId, UserId};
-use oneself::store::{Page, UserWithIdentities};
+use oneself::store::Page;
 use serde_json::{Value, json};
 
 use super::http::{Client, Reply};
