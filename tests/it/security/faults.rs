@@ -108,7 +108,7 @@ async fn sec_lnk_18_state_is_old_or_new_wherever_the_store_fails() {
                 "{verb} at {at}: {after:?}, neither old nor {new:?}"
             );
             assert!(
-                !(reply.status < 300 && !is_new),
+                reply.status >= 300 || is_new,
                 "{verb} at {at}: said done and was not"
             );
             assert!(

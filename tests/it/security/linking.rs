@@ -237,3 +237,31 @@ async fn sec_lnk_16_the_last_way_in_takes_a_right_over_all_to_remove() {
     side.client.delete(&format!("{path}?force=true")).await.expect(204);
     invariants::check(&server, &side).await;
 }
+
+#[tokio::test]
+async fn sec_lnk_03_who_comes_back_after_an_absorption_has_no_old_credential() {
+    let server = TestServer::start().await;
+    let side = Side::new(&server, "acme").await;
+    let (keeper, person) = (side.person("keeper").await, side.person("ines").await);
+    let mut old = Vec::new();
+    for _ in 0..3 {
+        old.push(side.log_in(&server, &person).await);
+        let body = json!({"provider": "auth0", "user_id": person.id});
+        let path = format!("{}/identities", keeper.path());
+        side.client.post(&path, body).await.expect(201);
+        side.client
+            .delete(&format!("{path}/auth0/{}", person.core))
+            .await
+            .expect(200);
+        assert_eq!(
+            side.kept(&server, &person.core).await.unwrap().identities.len(),
+            1,
+            "she is back"
+        );
+        for (token, proof) in &old {
+            assert!(!is_alive(&server, &person, token).await);
+            side.client.post(&path, json!({"link_with": proof})).await.expect(400);
+        }
+    }
+    invariants::check(&server, &side).await;
+}

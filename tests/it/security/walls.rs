@@ -421,3 +421,25 @@ async fn sec_api_04_what_is_shown_cannot_be_made() {
     let given = server.client().post("/oauth/token", request).await.expect(200).json();
     assert!(!given["scope"].as_str().unwrap().contains(":users"), "{given}");
 }
+
+#[tokio::test]
+async fn sec_api_04_two_small_rights_are_not_a_large_one() {
+    use oneself::domain::{Scope, Scopes};
+    let server = TestServer::start().await;
+    let side = Side::new(&server, "acme").await;
+    let person = side.person("ines").await;
+    let both = [Scope::UpdateUsersAppMetadata, Scope::UpdateCurrentUserMetadata];
+    let client = side.tenant.client_for(Scopes::from_iter(both)).await;
+    let before = side.everybody(&server).await;
+    for body in [
+        json!({"user_metadata": {"a": 1}}),
+        json!({"user_metadata": {"a": 1}, "app_metadata": {"a": 1}}),
+    ] {
+        client.patch(&person.path(), body).await.expect(403);
+    }
+    assert!(side.everybody(&server).await == before);
+    client
+        .patch(&person.path(), json!({"app_metadata": {"a": 1}}))
+        .await
+        .expect(200);
+}
