@@ -260,12 +260,16 @@ impl Thread {
             roll_back(&self.keys);
             roll_back(&self.data);
             tracing::error!(%error, acts = batch.acts.len(), "nothing of a batch was kept");
-            batch.unused = batch
-                .acts
-                .iter()
-                .filter(|(_, kept)| *kept == NewKeys::Kept)
-                .flat_map(|(act, _)| act.keys().to_vec())
-                .collect();
+            batch.unused = match self.overwrite() {
+                Ok(()) => batch
+                    .acts
+                    .iter()
+                    .filter(|(_, kept)| *kept == NewKeys::Kept)
+                    .flat_map(|(act, _)| act.keys().to_vec())
+                    .collect(),
+                // What a crash might bring back must still open.
+                Err(_) => Vec::new(),
+            };
             batch
                 .errors
                 .fill_with(|| Some(StoreError::Unavailable(error.to_string())));
@@ -337,6 +341,22 @@ impl Thread {
         self.erased.clear();
         self.doomed.append(&mut doomed);
         Ok(())
+    }
+
+    /// Overwrites what a failed commit left in the log. When it was the sync that failed, the
+    /// batch lies there whole, and a crash before the next commit would bring back what was
+    /// answered as not done.
+    fn overwrite(&self) -> StoreResult<()> {
+        let done = self.data.run(
+            "INSERT INTO meta (name, value) VALUES ('failed_batches', 1)
+             ON CONFLICT (name) DO UPDATE SET value = value + 1",
+            [],
+        );
+        if let Err(error) = &done {
+            roll_back(&self.data);
+            tracing::error!(%error, "the disk does not take writes: what was refused last may come back after a crash");
+        }
+        done.map(drop)
     }
 
     /// Step 3: keys of users who are gone.

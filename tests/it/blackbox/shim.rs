@@ -156,7 +156,7 @@ mod tests {
         let log = folder.path().join("log");
         let mut child = Command::new(std::env::current_exe().unwrap());
         child
-            .args(["--exact", "blackbox::shim::tests::child", "--include-ignored", "-q"])
+            .args(["--exact", "blackbox::shim::tests::child", "-q"])
             .env(SCRIPT, script)
             .env("SHIM_TEST_LOG", &log)
             .current_dir(&data)
@@ -180,9 +180,8 @@ mod tests {
         files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect()
     }
 
-    /// Not a test of its own: the process that the tests below start under the shim.
+    /// Tests nothing by itself: it is the process that the tests below start under the shim.
     #[test]
-    #[ignore = "started by the other tests"]
     fn child() {
         let (Ok(script), Ok(log)) = (std::env::var(SCRIPT), std::env::var("SHIM_TEST_LOG")) else {
             return;

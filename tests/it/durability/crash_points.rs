@@ -256,10 +256,10 @@ fn sec_lnk_18_no_key_outlives_its_user_wherever_her_deletion_is_killed() {
             .collect();
         with_tokens.sort_unstable();
         with_tokens.dedup();
-        // Beside those of users, the tenant has its own and its service key.
+        // Beside those of users there is the tenant's service key.
         assert_eq!(
             keys(&installation),
-            2 + i64::try_from(with_tokens.len()).unwrap(),
+            1 + i64::try_from(with_tokens.len()).unwrap(),
             "killed at {n}"
         );
         if answered {

@@ -83,10 +83,10 @@ fn round(
 }
 
 /// Of those links, how many are not there any more, or not with their tokens.
-fn lost(installation: &Installation, links: &Links) -> usize {
+fn lost(installation: &Installation, links: &Links, read: fn(&mut Client) -> State) -> usize {
     let server = installation.serve();
     let mut client = server.client();
-    let state = State::read_damaged(&mut client);
+    let state = read(&mut client);
     let is_there = |subject: &String, user: &String| {
         state.owner(subject) == Some(user) && state.token(subject) == Some(&token_of(subject))
     };
@@ -112,8 +112,7 @@ fn no_acknowledged_link_is_lost_when_the_power_fails() {
         assert!(new.len() >= CLIENTS, "only {} links in round {n}", new.len());
         links.extend(new);
     }
-    assert_eq!(lost(&installation, &links), 0, "of {}", links.len());
-    State::read(&mut installation.serve().client());
+    assert_eq!(lost(&installation, &links, State::read), 0, "of {}", links.len());
     println!(
         "{} links in {rounds} rounds, none lost, {:?}",
         links.len(),
@@ -125,7 +124,7 @@ fn no_acknowledged_link_is_lost_when_the_power_fails() {
 fn a_disk_that_swallows_syncs_is_seen_to_lose_links() {
     let (installation, users) = installation();
     let links = round(0, &installation, &users, installation.shim().swallowing(), |_| {});
-    let lost = lost(&installation, &links);
+    let lost = lost(&installation, &links, State::read_damaged);
     println!("syncs swallowed: {lost} of {} links lost", links.len());
     assert!(lost > 0, "nothing of {} links was lost", links.len());
 }
@@ -136,7 +135,7 @@ fn a_server_that_does_not_sync_every_commit_is_seen_to_lose_links() {
     let links = round(0, &installation, &users, installation.shim(), |command| {
         command.env("ONESELF_TEST_SYNCHRONOUS_NORMAL", "1");
     });
-    let lost = lost(&installation, &links);
+    let lost = lost(&installation, &links, State::read_damaged);
     println!("synchronous=NORMAL: {lost} of {} links lost", links.len());
     assert!(lost > 0, "nothing of {} links was lost", links.len());
 }
