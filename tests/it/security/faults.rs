@@ -107,10 +107,7 @@ async fn sec_lnk_18_state_is_old_or_new_wherever_the_store_fails() {
                 is_new || after == [0; 4],
                 "{verb} at {at}: {after:?}, neither old nor {new:?}"
             );
-            assert!(
-                reply.status >= 300 || is_new,
-                "{verb} at {at}: said done and was not"
-            );
+            assert!(reply.status >= 300 || is_new, "{verb} at {at}: said done and was not");
             assert!(
                 reply.status < 300 || reply.status == 503,
                 "{verb} at {at}: {}",
