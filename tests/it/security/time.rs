@@ -95,6 +95,16 @@ async fn sec_ops_06_a_jump_ends_what_it_passes_and_begins_nothing_early() {
     fresh.post(&link, json!({"link_with": late})).await.expect(400);
     fresh.post(&link, json!({"link_with": proof})).await.expect(400);
     fresh.get(&cursor).await.expect(200);
-    clock.seconds.fetch_add(30 * 86_400, Ordering::SeqCst);
+
+    // Back again, with everything forgotten that had ended: no window for a replay opens, not even
+    // when the account that was proved is a user of its own again.
+    clock.seconds.fetch_sub(86_400 + 31, Ordering::SeqCst);
+    side.client.post(&link, json!({"link_with": proof})).await.expect(400);
+    side.client
+        .delete(&format!("{link}/auth0/{}", b.core))
+        .await
+        .expect(200);
+    side.client.post(&link, json!({"link_with": proof})).await.expect(400);
+    clock.seconds.fetch_add(31 * 86_400, Ordering::SeqCst);
     fresh.get(&cursor).await.expect(401);
 }
