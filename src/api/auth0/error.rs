@@ -15,6 +15,7 @@ use super::wire;
 use crate::error::{Error, Noun, ProofFault, Unauthenticated, Unique};
 use crate::web::query::QueryFault;
 use crate::web::refusal::{Place, Refusal};
+use crate::web::report;
 use crate::web::{Fault, Reason};
 
 /// A refusal of the Management API.
@@ -43,12 +44,6 @@ impl Problem {
 
     fn conflict(message: &str, code: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, message, Some(code))
-    }
-
-    /// A fault of ours: what happened goes to the log, and the answer tells nothing.
-    fn ours(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error, "a request of the auth0 dialect failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
     }
 }
 
@@ -79,6 +74,7 @@ impl IntoResponse for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
+        report(&error);
         match error {
             Error::NotFound(Noun::User) => not_found("The user does not exist.", "inexistent_user"),
             Error::NotFound(Noun::Connection) => not_found("The connection does not exist.", "inexistent_connection"),
@@ -130,12 +126,10 @@ impl From<Error> for Problem {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.", Some("busy"))
             },
-            Error::StoreUnavailable(why) => {
-                tracing::error!(why, "the store is unavailable");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable.", None)
+            Error::StoreUnavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable.", None),
+            Error::CryptoIntegrity | Error::Internal(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
             }
-            error @ Error::CryptoIntegrity => Self::ours(&error),
-            Error::Internal(source) => Self::ours(&*source),
         }
     }
 }
@@ -391,6 +385,7 @@ impl IntoResponse for OAuthProblem {
 
 impl From<Error> for OAuthProblem {
     fn from(error: Error) -> Self {
+        report(&error);
         match error {
             Error::WrongCredentials | Error::Unauthenticated(_) | Error::NotFound(_) => {
                 Self::new(StatusCode::UNAUTHORIZED, "invalid_client", "Unauthorized")
@@ -414,14 +409,11 @@ impl From<Error> for OAuthProblem {
                 "temporarily_unavailable",
                 "The server is busy.",
             ),
-            error @ (Error::CryptoIntegrity | Error::Internal(_)) => {
-                let _logged = Problem::from(error);
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "server_error",
-                    "Internal Server Error",
-                )
-            }
+            Error::CryptoIntegrity | Error::Internal(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "Internal Server Error",
+            ),
         }
     }
 }

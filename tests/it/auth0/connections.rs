@@ -60,6 +60,7 @@ async fn a_new_connection_is_filled_in_and_keeps_its_secret() {
 async fn lists_filter_and_page_both_ways() {
     let w = World::new().await;
     for n in 0..5 {
+        w.server.advance(std::time::Duration::from_millis(1));
         w.connection(json!({"name": format!("c{n}"), "strategy": "github"}))
             .await;
         w.server.advance(std::time::Duration::from_millis(1));

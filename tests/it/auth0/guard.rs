@@ -29,7 +29,6 @@ async fn send(client: &Client, method: &str, path: &str) -> crate::support::http
 #[tokio::test]
 async fn sec_jwt_09_every_route_refuses_missing_tokens_and_missing_scopes() {
     let w = World::new().await;
-    let other = w.server.tenant("other").await;
     for route in GUARDED {
         assert!(!route.any_of.is_empty(), "{}", route.path);
         let nobody = send(&w.server.client(), route.method, route.path).await;
@@ -49,12 +48,6 @@ async fn sec_jwt_09_every_route_refuses_missing_tokens_and_missing_scopes() {
                 && !matches!(scope, Scope::UpdateUsersAppMetadata | Scope::UpdateCurrentUserMetadata);
             assert!(reply.status != 401 && !refused_for_scope, "{} {}", scope, reply.text());
         }
-        let foreign = send(&other.client().await, route.method, route.path).await;
-        assert!(
-            foreign.status != 200 || foreign.json().as_array().is_some(),
-            "{}",
-            foreign.text()
-        );
     }
 }
 
@@ -101,7 +94,6 @@ async fn sec_api_03_people_cannot_tell_strangers_from_nobody() {
     w.user("q").await;
     let p = web.client("p").await;
     let metadata = json!({"user_metadata": {"a": 1}});
-    let identities = |id: &str| format!("{}/auth0/s", identities_path(id));
     for (method, path, body) in [
         ("GET", user_path as fn(&str) -> String, None),
         ("DELETE", |id| format!("{}/auth0/s", identities_path(id)), None),
@@ -123,7 +115,6 @@ async fn sec_api_03_people_cannot_tell_strangers_from_nobody() {
         403,
         "insufficient_scope",
     );
-    drop(identities);
 }
 
 #[tokio::test]
@@ -154,7 +145,11 @@ async fn headers_and_tokens_are_refused_by_name() {
     };
     let now = good["iat"].as_i64().unwrap();
     with(&changed("jti", json!("x"))).await.expect(200);
+    let whole = changed("jti", json!("y"));
+    let forged = format!("{}.{}", whole.rsplit_once('.').unwrap().0, "A".repeat(342));
+    let id_token = format!("Bearer {}", token_with(TokenKind::Id, &good));
     for (token, message) in [
+        (id_token, "Invalid token"),
         (
             changed("exp", json!(now - 60)),
             "Expired token received for JSON Web Token validation",
@@ -166,15 +161,9 @@ async fn headers_and_tokens_are_refused_by_name() {
         (changed("iss", json!("https://x.example/")), "Invalid token"),
         (changed("cep", json!(7)), "Invalid token"),
         (changed("azp", json!("x")), "Invalid token"),
-        (
-            format!("{}{}", changed("jti", json!("y")), "A"),
-            "Invalid signature received for JSON Web Token validation",
-        ),
+        (forged, "Invalid signature received for JSON Web Token validation"),
     ] {
-        let reply = with(&token).await;
-        assert_eq!(reply.status, 401, "{message}: {}", reply.text());
-        let got = reply.json()["message"].as_str().unwrap().to_owned();
-        assert!(got == message || got == "Invalid token", "{message}: {got}");
+        refused_with(&with(&token).await, 401, "", message);
     }
 }
 

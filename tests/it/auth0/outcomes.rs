@@ -203,6 +203,18 @@ async fn sec_lnk_16_the_last_way_in_stays_unless_a_machine_takes_it() {
     let left = w.unlink(&id, "github", "1").await.expect(200).json();
     assert_eq!(left.as_array().unwrap().len(), 1, "counts as forced");
     assert_eq!(left[0]["connection"], "oneself");
+
+    let web = w.web().await;
+    w.user("s").await;
+    w.link(&id, json!({"provider": "auth0", "user_id": "s"}))
+        .await
+        .expect(201);
+    let me = web.client("s").await;
+    let own = format!("{}/auth0/s", identities_path(&id));
+    refused(&me.delete(&own).await, 409, "last_credential");
+    assert_eq!(ids(&w.get(&id).await.json()["identities"]).len(), 2);
+    let machine = w.only(&[Scope::UpdateUsers]).await;
+    assert_eq!(ids(&machine.delete(&own).await.expect(200).json()).len(), 1);
 }
 
 #[tokio::test]
