@@ -120,6 +120,10 @@ impl App {
                 // A user who was absorbed once gets her own id back.
                 let former = self.store.find_former_user(caller.tenant, id).await?;
                 let to = former.unwrap_or_else(|| UserId::new(&*self.clock, &*self.random));
+                if former.is_some() {
+                    // Her key was erased; a read that was under way then may have kept it open.
+                    self.forget_key(caller.tenant, to);
+                }
                 let (tokens, new_key) = self.seal_for_split(caller.tenant, identity, to).await?;
                 let mut user = Box::new(User::new(to, identity.profile.clone(), now));
                 if former.is_some() {

@@ -265,3 +265,34 @@ async fn sec_lnk_03_who_comes_back_after_an_absorption_has_no_old_credential() {
     }
     invariants::check(&server, &side).await;
 }
+
+#[tokio::test]
+async fn tokens_follow_an_account_through_absorptions_and_back() {
+    let server = TestServer::start().await;
+    let side = Side::new(&server, "acme").await;
+    let keeper = side.person("keeper").await;
+    let first = side.person("first").await;
+    side.link(&first.core, "twitter", "1").await;
+    let split = format!("{}/identities/twitter/1", first.path());
+    side.client.delete(&split).await.expect(200);
+    let path = format!("{}/identities", keeper.path());
+    let mut cores = Vec::new();
+    for _ in 0..3 {
+        let hers = side
+            .client
+            .get("/link/v1/identities/twitter/1")
+            .await
+            .expect(200)
+            .json();
+        cores.push(hers["id"].as_str().unwrap().to_owned());
+        let body = json!({"provider": "twitter", "user_id": "1"});
+        side.client.post(&path, body).await.expect(201);
+        invariants::check(&server, &side).await;
+        side.client.delete(&format!("{path}/twitter/1")).await.expect(200);
+        invariants::check(&server, &side).await;
+        let shown = side.client.get("/api/v2/users/twitter%7C1").await.expect(200).json();
+        assert_eq!(shown["identities"][0]["access_token"], "canary-1");
+    }
+    cores.dedup();
+    assert_eq!(cores.len(), 1, "she is herself again each time");
+}
