@@ -118,12 +118,17 @@ impl App {
             }
             Ending::Split => {
                 // A user who was absorbed once gets her own id back.
-                let to = match self.store.find_former_user(caller.tenant, id).await? {
-                    Some(former) => former,
-                    None => UserId::new(&*self.clock, &*self.random),
-                };
+                let former = self.store.find_former_user(caller.tenant, id).await?;
+                let to = former.unwrap_or_else(|| UserId::new(&*self.clock, &*self.random));
+                if former.is_some() {
+                    // Her key was erased; a read that was under way then may have kept it open.
+                    self.forget_key(caller.tenant, to);
+                }
                 let (tokens, new_key) = self.seal_for_split(caller.tenant, identity, to).await?;
-                let user = Box::new(User::new(to, identity.profile.clone(), now));
+                let mut user = Box::new(User::new(to, identity.profile.clone(), now));
+                if former.is_some() {
+                    user.epoch = self.epoch_of_return();
+                }
                 let events = vec![
                     event(
                         owner.user.id,
@@ -157,6 +162,14 @@ impl App {
             events,
             keep: caller.credential,
         })
+    }
+
+    /// The epoch of a user who gets her own id back: one that none of her credentials carries
+    /// from before she was absorbed (LNK-03). Chance is enough, since nobody counts that far.
+    fn epoch_of_return(&self) -> i64 {
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes[2..]);
+        i64::from_be_bytes(bytes).saturating_add(1 << 32)
     }
 
     /// What the audit keeps of an identity that is erased: which account it was.

@@ -113,13 +113,9 @@ impl App {
         which: &UserRef,
         changes: &UserChanges,
     ) -> Result<UserWithIdentities> {
-        let found = may_update(caller, changes).map(|()| self.store.find_user_with_identities(caller.tenant, which))?;
-        let found = found.await?;
-        if !caller
-            .scopes
-            .has_any(&[Scope::UpdateUsers, Scope::UpdateUsersAppMetadata])
-            && found.as_ref().map(|found| found.user.id) != caller.user
-        {
+        let over_all = may_update(caller, changes)?;
+        let found = self.store.find_user_with_identities(caller.tenant, which).await?;
+        if !over_all && found.as_ref().map(|found| found.user.id) != caller.user {
             return Err(Error::NotYourself);
         }
         let mut found = found.ok_or(Error::NotFound(Noun::User))?;
@@ -259,19 +255,20 @@ impl UserChanges {
     }
 }
 
-/// A right over all of a user, over her `app_metadata`, or over one's own `user_metadata`.
-fn may_update(caller: &Caller, changes: &UserChanges) -> Result<()> {
+/// A right over all of a user, over everybody's `app_metadata`, or over one's own `user_metadata`;
+/// whether it is one over everybody.
+fn may_update(caller: &Caller, changes: &UserChanges) -> Result<bool> {
+    const APP_METADATA: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateUsersAppMetadata];
+    const USER_METADATA: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserMetadata];
     let names = changes.names();
     let only = |name| names.iter().all(|given| *given == name);
-    if only("app_metadata") {
-        const ANY: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateUsersAppMetadata];
-        return caller.needs(ANY);
-    }
-    if only("user_metadata") {
-        const ANY: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserMetadata];
-        return caller.needs(ANY);
-    }
-    caller.needs(&[Scope::UpdateUsers])
+    let any_of = match (only("app_metadata"), only("user_metadata")) {
+        (true, _) => APP_METADATA,
+        (false, true) => USER_METADATA,
+        (false, false) => &[Scope::UpdateUsers],
+    };
+    caller.needs(any_of)?;
+    Ok(any_of != USER_METADATA || caller.scopes.has(Scope::UpdateUsers))
 }
 
 /// What a connection does not let one change: log-ins of networks are the network's.

@@ -268,8 +268,8 @@ pub enum AfterUnlink {
     Free,
     /// It goes on as the primary of this user.
     Split {
-        /// The new user, at version 1 and epoch 1. When the identity was the primary of an
-        /// absorbed user, her core id, whose alias ends.
+        /// The new user, at version 1. When the identity was the primary of an absorbed user, her
+        /// core id, whose alias ends, at an epoch that she never had before.
         user: Box<User>,
         /// Its tokens sealed again for the new user and the next version.
         tokens: Option<Sealed>,

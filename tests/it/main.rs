@@ -18,6 +18,7 @@ mod jwt;
 mod link;
 mod races;
 mod sdk;
+mod security;
 mod store;
 mod support;
 mod vault;

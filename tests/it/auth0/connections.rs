@@ -63,6 +63,7 @@ async fn lists_filter_and_page_both_ways() {
         w.server.advance(std::time::Duration::from_millis(1));
         w.connection(json!({"name": format!("c{n}"), "strategy": "github"}))
             .await;
+        w.server.advance(std::time::Duration::from_millis(1));
     }
     let get = async |query: &str| w.client.get(&format!("/api/v2/connections?{query}")).await;
     let all = get("").await.expect(200).json();

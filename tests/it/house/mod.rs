@@ -5,6 +5,7 @@
 mod dependencies;
 mod directions;
 mod files;
+mod security;
 
 use std::path::{Path, PathBuf};
 

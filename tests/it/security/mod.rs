@@ -1,0 +1,38 @@
+//! Tests named after the rows of the catalogue of threats that no single part answers for.
+//!
+//! `docs/security.md` lists, for each row, the tests that show it, here and elsewhere.
+
+mod answers;
+mod canary;
+mod faults;
+mod fuzz;
+mod linking;
+mod sealed;
+mod store;
+mod time;
+mod tokens;
+mod walls;
+
+/// Every route that is there, of both dialects, with what its parameters are called.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/api/v2/users"),
+    ("POST", "/api/v2/users"),
+    ("GET", "/api/v2/users-by-email"),
+    ("GET", "/api/v2/users/{id}"),
+    ("PATCH", "/api/v2/users/{id}"),
+    ("DELETE", "/api/v2/users/{id}"),
+    ("POST", "/api/v2/users/{id}/identities"),
+    ("DELETE", "/api/v2/users/{id}/identities/{provider}/{user_id}"),
+    ("GET", "/api/v2/connections"),
+    ("POST", "/api/v2/connections"),
+    ("GET", "/api/v2/connections/{id}"),
+    ("POST", "/link/v1/users"),
+    ("GET", "/link/v1/users"),
+    ("GET", "/link/v1/users/{id}"),
+    ("GET", "/link/v1/users/{id}/identities"),
+    ("POST", "/link/v1/users/{id}/identities"),
+    ("DELETE", "/link/v1/users/{id}/identities/{identity}"),
+    ("GET", "/link/v1/identities/{connection}/{subject}"),
+    ("POST", "/link/v1/identities:resolve"),
+    ("GET", "/link/v1/events"),
+];

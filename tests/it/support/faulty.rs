@@ -1,0 +1,154 @@
+//! A store that cannot answer its n-th call, as a disk that fails there would have it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use oneself::domain::tenant::OpaqueCredentials;
+use oneself::domain::*;
+use oneself::id::*;
+use oneself::secret::{Digest, Sealed};
+use oneself::store::*;
+
+/// What stands in every error of it.
+pub const CANARY: &str = "canary-of-the-store";
+
+/// A store in which calls fail on order.
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    left: AtomicI64,
+    last: AtomicI64,
+    corrupt: AtomicI64,
+}
+
+impl FaultyStore {
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self {
+            inner,
+            left: AtomicI64::new(0),
+            last: AtomicI64::new(0),
+            corrupt: AtomicI64::new(0),
+        }
+    }
+
+    /// The n-th call from now on fails, and no other.
+    pub fn fail_at(&self, n: i64) {
+        self.last.store(1, Ordering::SeqCst);
+        self.left.store(n, Ordering::SeqCst);
+    }
+
+    /// Every call from the n-th on fails; as corruption rather than as a disk that is full, if
+    /// it says so.
+    pub fn fail_from(&self, n: i64, corrupt: bool) {
+        self.corrupt.store(corrupt.into(), Ordering::SeqCst);
+        self.last.store(i64::MAX, Ordering::SeqCst);
+        self.left.store(n, Ordering::SeqCst);
+    }
+
+    /// Nothing fails any more; whether something did since the order.
+    pub fn heal(&self) -> bool {
+        self.corrupt.store(0, Ordering::SeqCst);
+        self.last.store(0, Ordering::SeqCst);
+        self.left.swap(0, Ordering::SeqCst) <= 0
+    }
+
+    fn call(&self) -> StoreResult<()> {
+        if self.last.load(Ordering::SeqCst) == 0 {
+            return Ok(());
+        }
+        let left = self.left.fetch_sub(1, Ordering::SeqCst);
+        if left > 1 || left <= 1_i64.saturating_sub(self.last.load(Ordering::SeqCst)) {
+            return Ok(());
+        }
+        Err(match self.corrupt.load(Ordering::SeqCst) {
+            0 => StoreError::Unavailable(CANARY.to_owned()),
+            _ => StoreError::Corrupt(CANARY.to_owned()),
+        })
+    }
+}
+
+macro_rules! delegate {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Store for FaultyStore {
+            $(async fn $name(&self, $($argument: $type),*) -> StoreResult<$answer> {
+                self.call()?;
+                self.inner.$name($($argument),*).await
+            })*
+        }
+    };
+}
+
+delegate! {
+    fn create_tenant(new: NewTenant) -> bool;
+    fn find_tenant(id: TenantId) -> Option<Tenant>;
+    fn find_tenant_named(name: &str) -> Option<Tenant>;
+    fn list_tenants() -> Vec<Tenant>;
+    fn update_settings(tenant: TenantId, settings: &Settings) -> bool;
+    fn update_credentials(tenant: TenantId, credentials: &OpaqueCredentials) -> bool;
+    fn create_client(client: &Client) -> ();
+    fn find_client(id: ClientId) -> Option<Client>;
+    fn list_clients(tenant: TenantId) -> Vec<Client>;
+    fn rotate_client(id: ClientId, secret: Digest) -> bool;
+    fn delete_client(id: ClientId) -> bool;
+    fn create_connection(tenant: TenantId, connection: &Connection) -> bool;
+    fn find_connection(tenant: TenantId, which: &ConnectionRef) -> Option<Connection>;
+    fn list_connections(tenant: TenantId) -> Vec<Connection>;
+    fn delete_connection(tenant: TenantId, id: ConnectionId) -> bool;
+    fn find_tenant_key(tenant: TenantId) -> Option<WrappedKey>;
+    fn find_key(tenant: TenantId, owner: KeyOwner) -> Option<WrappedKey>;
+    fn list_signing_keys() -> Vec<StoredSigningKey>;
+    fn create_signing_key(key: &StoredSigningKey) -> ();
+    fn find_key_check() -> Option<[u8; 32]>;
+    fn set_key_check(value: [u8; 32]) -> ();
+    fn find_user(tenant: TenantId, which: &UserRef) -> Option<User>;
+    fn find_user_with_identities(tenant: TenantId, which: &UserRef) -> Option<UserWithIdentities>;
+    fn resolve(tenant: TenantId, connection: &ConnectionRef, subject: &str) -> Option<UserWithIdentities>;
+    fn find_identity(tenant: TenantId, key: &IdentityKey) -> Option<Identity>;
+    fn find_former_user(tenant: TenantId, identity: IdentityId) -> Option<UserId>;
+    fn find_tokens(tenant: TenantId, identity: IdentityId) -> Option<Sealed>;
+    fn list_users(tenant: TenantId, page: Page) -> Vec<UserWithIdentities>;
+    fn count_users(tenant: TenantId) -> u64;
+    fn list_users_by_email(tenant: TenantId, email: &str) -> Vec<UserWithIdentities>;
+    fn find_login(tenant: TenantId, connection: ConnectionId, name: &LoginName) -> Option<(Identity, Option<String>)>;
+    fn create_user(tenant: TenantId, new: NewUser) -> Created;
+    fn update_user(tenant: TenantId, update: UserUpdate) -> Acted;
+    fn delete_user(tenant: TenantId, user: UserId, event: NewEvent) -> bool;
+    fn link(tenant: TenantId, link: Link) -> Linked;
+    fn refresh(tenant: TenantId, refresh: Refresh) -> Acted;
+    fn unlink(tenant: TenantId, unlink: Unlink) -> Acted;
+    fn absorb(tenant: TenantId, absorb: Absorb) -> Acted;
+    fn find_spent(tenant: TenantId, token: Digest) -> Option<Digest>;
+    fn find_once(tenant: TenantId, key: Digest, now: Timestamp) -> Option<Repeated>;
+    fn forget_ended(now: Timestamp) -> u64;
+    fn list_events(tenant: TenantId, after: Option<EventId>, limit: u32) -> Vec<Event>;
+    fn check() -> ();
+}
+
+#[tokio::test]
+async fn it_fails_where_it_was_ordered_to() {
+    use oneself::clock::{ManualClock, SeededRandom};
+    use oneself::store::sqlite::{SqliteOptions, SqliteStore};
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+    let random = Arc::new(SeededRandom::new(1));
+    let inner = SqliteStore::open(directory.path(), clock, random, &SqliteOptions::default());
+    let store = FaultyStore::new(Arc::new(inner.unwrap()));
+    store.fail_at(2);
+    let mut got = Vec::new();
+    for _ in 0..4 {
+        got.push(store.list_tenants().await.is_ok());
+    }
+    assert_eq!(got, [true, false, true, true]);
+    assert!(store.heal());
+    store.fail_from(2, false);
+    got.clear();
+    for _ in 0..4 {
+        got.push(store.list_tenants().await.is_ok());
+    }
+    assert_eq!(got, [true, false, false, false]);
+    store.fail_at(3);
+    assert!(!store.heal());
+    assert!(store.list_tenants().await.is_ok());
+}
