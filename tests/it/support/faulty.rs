@@ -89,6 +89,7 @@ delegate! {
     fn update_credentials(tenant: TenantId, credentials: &OpaqueCredentials) -> bool;
     fn create_client(client: &Client) -> ();
     fn find_client(id: ClientId) -> Option<Client>;
+    fn find_client_epoch(id: ClientId) -> Option<i64>;
     fn list_clients(tenant: TenantId) -> Vec<Client>;
     fn rotate_client(id: ClientId, secret: Digest) -> bool;
     fn delete_client(id: ClientId) -> bool;
@@ -102,6 +103,7 @@ delegate! {
     fn create_signing_key(key: &StoredSigningKey) -> ();
     fn find_key_check() -> Option<[u8; 32]>;
     fn set_key_check(value: [u8; 32]) -> ();
+    fn find_user_id(tenant: TenantId, which: &UserRef) -> Option<UserId>;
     fn find_user(tenant: TenantId, which: &UserRef) -> Option<User>;
     fn find_user_with_identities(tenant: TenantId, which: &UserRef) -> Option<UserWithIdentities>;
     fn resolve(tenant: TenantId, connection: &ConnectionRef, subject: &str) -> Option<UserWithIdentities>;
