@@ -168,7 +168,7 @@ impl Scene {
             twitter,
             ..
         } = self;
-        let curl = format!("curl -sS -H @{}", token.display());
+        let curl = format!("curl -sS -w '\\n' -H @{}", token.display());
         let oneself = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("oneself"));
         let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
         let json = "-H 'content-type: application/json'";

@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     reason = "clippy.toml lets test functions do so, and here their helpers may too"
 )]
 
