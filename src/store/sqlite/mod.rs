@@ -1,6 +1,6 @@
 //! The embedded store: two SQLite files in the data directory, for one process.
 //!
-//! One thread writes ([`writer`]) and commits once for all acts that are queued; readers
+//! One thread writes (`writer.rs`) and commits once for all acts that are queued; readers
 //! read in place. `data.db` holds everything but keys, `keys.db` the wrapped keys, so that
 //! either can be backed up and erased apart from the other. Each noun has a file with its
 //! statements, each act that touches several a file of its own.
