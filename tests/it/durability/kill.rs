@@ -91,8 +91,6 @@ fn lost(installation: &Installation, links: &Links, read: fn(&mut Client) -> Sta
         state.owner(subject) == Some(user) && state.token(subject) == Some(&token_of(subject))
     };
     let (there, lost): (Vec<_>, Vec<_>) = links.iter().partition(|(subject, user)| is_there(subject, user));
-    // The first connection may have been idle for longer than the server waits.
-    let mut client = server.client();
     for (subject, user) in there {
         let found = client
             .get(&format!("/link/v1/identities/twitter/{subject}"))
