@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use crate::store::{StoreError, StoreResult};
 
 /// After how many new pages in the log the thread copies them.
-const COPY_PAGES: u32 = 2_000;
+const COPY_PAGES: u32 = 4_000;
 
 /// From how many pages on the log is to start over.
 const RESTART_PAGES: u32 = 8_000;
