@@ -56,7 +56,7 @@ impl Connection {
 }
 
 /// How a caller names a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ConnectionRef {
     /// By id.
     Id(ConnectionId),

@@ -16,11 +16,9 @@ use rusqlite::Connection;
 
 use crate::store::{StoreError, StoreResult};
 
-/// After how many new pages in the log the thread copies them.
-const COPY_PAGES: u32 = 2_000;
-
-/// From how many pages on the log is to start over.
-const RESTART_PAGES: u32 = 8_000;
+/// From how many pages on the log is copied and then started over: 32 MiB. Pages that are
+/// written again and again are copied once each time, so a longer log is cheaper.
+const LONG_PAGES: u32 = 8_000;
 
 /// After how long without being asked the thread copies what is left.
 const COPY_REST_AFTER: Duration = Duration::from_secs(1);
@@ -70,7 +68,7 @@ impl Log {
     /// To be called by the writer between batches.
     pub fn after_commit(&mut self, writer: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
-        if self.copied.swap(false, Ordering::Acquire) && pages >= RESTART_PAGES {
+        if self.copied.swap(false, Ordering::Acquire) && pages >= LONG_PAGES {
             // It starts over with the next commit, unless somebody reads from it just now.
             if checkpoint(writer, "RESTART") {
                 self.pages_asked = 0;
@@ -80,7 +78,7 @@ impl Log {
         if pages < self.pages_asked {
             self.pages_asked = 0;
         }
-        if pages - self.pages_asked >= COPY_PAGES
+        if pages - self.pages_asked >= LONG_PAGES
             && let Some(wake) = &self.wake
             && !matches!(wake.try_send(()), Err(TrySendError::Full(())))
         {

@@ -14,6 +14,7 @@ mod create_user;
 mod events;
 mod identities;
 mod keys;
+mod known;
 mod link;
 mod logins;
 mod once;
@@ -33,6 +34,7 @@ use jiff::Timestamp;
 
 use self::checkpoint::Log;
 use self::keys::KeyRow;
+use self::known::Known;
 use self::open::{Database, Prepare};
 pub use self::open::{OpenError, SqliteOptions};
 use self::readers::Readers;
@@ -55,6 +57,7 @@ use crate::store::{
 pub struct SqliteStore {
     data: Readers,
     keys: Readers,
+    known: Arc<Known>,
     writer: Writer,
 }
 
@@ -74,11 +77,13 @@ impl SqliteStore {
         open::prepare(&data, &keys, Prepare::Open)?;
         let mut data_writer = data.writer()?;
         let log = Log::watch(&mut data_writer, data.checkpointer()?).map_err(|error| data.explain_store(error))?;
-        let writer = Writer::start(data_writer, keys.writer()?, log, clock, random)
+        let known = Arc::new(Known::default());
+        let writer = Writer::start(data_writer, keys.writer()?, log, known.clone(), clock, random)
             .map_err(|error| data.explain_store(error))?;
         Ok(Self {
             data: Readers::new(data),
             keys: Readers::new(keys),
+            known,
             writer,
         })
     }
@@ -91,6 +96,14 @@ impl SqliteStore {
     pub fn migrate(dir: &Path, options: &SqliteOptions) -> Result<(), OpenError> {
         let (data, keys) = (Database::data(dir, options), Database::keys(dir, options));
         open::prepare(&data, &keys, Prepare::Migrate)
+    }
+}
+
+impl SqliteStore {
+    fn connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Connection>> {
+        self.known.connections.get((tenant, which.clone()), |(tenant, which)| {
+            self.data.read_one(|sql| tenants::find_connection(sql, *tenant, which))
+        })
     }
 }
 
@@ -158,7 +171,8 @@ impl Store for SqliteStore {
     }
 
     async fn find_client_epoch(&self, id: ClientId) -> StoreResult<Option<i64>> {
-        self.data.read_one(|sql| tenants::find_client_epoch(sql, id))
+        let read = |id: &_| self.data.read_one(|sql| tenants::find_client_epoch(sql, *id));
+        self.known.epochs.get(id, read)
     }
 
     async fn list_clients(&self, tenant: TenantId) -> StoreResult<Vec<Client>> {
@@ -185,7 +199,7 @@ impl Store for SqliteStore {
     }
 
     async fn find_connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Connection>> {
-        self.data.read_one(|sql| tenants::find_connection(sql, tenant, which))
+        self.connection(tenant, which)
     }
 
     async fn list_connections(&self, tenant: TenantId) -> StoreResult<Vec<Connection>> {
@@ -264,15 +278,15 @@ impl Store for SqliteStore {
         connection: &ConnectionRef,
         subject: &str,
     ) -> StoreResult<Option<UserWithIdentities>> {
-        self.data.read(|sql| {
-            let Some((connection, issuer)) = tenants::key_part(sql, tenant, connection)? else {
-                return Ok(None);
-            };
-            match identities::holder(sql, tenant, connection, &issuer, subject)? {
+        let Some(connection) = self.connection(tenant, connection)? else {
+            return Ok(None);
+        };
+        self.data.read(
+            |sql| match identities::holder(sql, tenant, connection.id, &connection.issuer, subject)? {
                 Some((user, _)) => users::find_with_identities(sql, tenant, user),
                 None => Ok(None),
-            }
-        })
+            },
+        )
     }
 
     async fn find_identity(&self, tenant: TenantId, key: &IdentityKey) -> StoreResult<Option<Identity>> {

@@ -184,6 +184,7 @@ fn read_client(row: &Row<'_>) -> rusqlite::Result<StoreResult<Client>> {
 
 /// Gives the client a new secret.
 pub(super) fn rotate_client(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Verdict<bool> {
+    tx.outdate_known();
     let rows = tx.sql.run(
         "UPDATE clients SET secret = ?3, epoch = epoch + 1 WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id, secret],
@@ -193,6 +194,7 @@ pub(super) fn rotate_client(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Ve
 
 /// Removes a client.
 pub(super) fn delete_client(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
+    tx.outdate_known();
     let rows = tx.sql.run(
         "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id],
@@ -283,6 +285,7 @@ pub(super) fn delete_connection(tx: &mut Tx<'_>, tenant: TenantId, id: Connectio
     if used {
         return Err(Stop::refused(false));
     }
+    tx.outdate_known();
     tx.sql.run(
         "DELETE FROM connections WHERE tenant = ?1 AND id = ?2",
         params![tenant, id],

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::checkpoint::Log;
 use super::events::{self, EventIds};
 use super::keys::{self, KeyRow};
+use super::known::Known;
 use super::rows::{Sql as _, corrupt};
 use crate::clock::{Clock, Random};
 use crate::domain::{KeyOwner, NewEvent};
@@ -41,6 +42,7 @@ pub(super) struct Tx<'a> {
     random: &'a dyn Random,
     ids: &'a mut EventIds,
     doomed: &'a mut Vec<(TenantId, UserId)>,
+    outdated: &'a mut bool,
 }
 
 impl Tx<'_> {
@@ -48,6 +50,11 @@ impl Tx<'_> {
     pub fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
         let id = self.ids.next(self.clock, self.random);
         events::insert(self.sql, tenant, id, event)
+    }
+
+    /// Has what is known in memory forgotten once this is committed.
+    pub fn outdate_known(&mut self) {
+        *self.outdated = true;
     }
 
     /// The writer's own time, for what comes with none.
@@ -160,6 +167,7 @@ impl Writer {
         data: Connection,
         keys: Connection,
         log: Log,
+        known: Arc<Known>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> StoreResult<Self> {
@@ -171,6 +179,7 @@ impl Writer {
             data,
             keys,
             log,
+            known,
             clock,
             random,
             ids,
@@ -223,6 +232,7 @@ struct Thread {
     data: Connection,
     keys: Connection,
     log: Log,
+    known: Arc<Known>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     ids: EventIds,
@@ -300,6 +310,7 @@ impl Thread {
     /// Step 2.
     fn commit_data(&mut self, batch: &mut Batch) -> StoreResult<()> {
         let mut doomed = Vec::new();
+        let mut outdated = false;
         let data = &self.data;
         data.run("BEGIN IMMEDIATE", [])?;
         for (tenant, user) in &self.erased {
@@ -317,6 +328,7 @@ impl Thread {
                 random: self.random.as_ref(),
                 ids: &mut self.ids,
                 doomed: &mut doomed,
+                outdated: &mut outdated,
             };
             let done = match act.run(&mut tx, *kept) {
                 Ok(done) => done,
@@ -337,7 +349,11 @@ impl Thread {
             }
             data.run("RELEASE act", [])?;
         }
-        data.run("COMMIT", [])?;
+        let committed = data.run("COMMIT", []);
+        if outdated {
+            self.known.forget();
+        }
+        committed?;
         self.erased.clear();
         self.doomed.append(&mut doomed);
         Ok(())
