@@ -2,7 +2,8 @@
 //! holds up a request.
 //!
 //! Lines wait in a queue of bounded length. When it is full they are lost, and how many is
-//! the next thing that the log says.
+//! the next thing that the log says. What would surprise: after a write the thread sleeps for
+//! a moment, because waking it for every line would cost a request more than the line does.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -15,6 +16,9 @@ const QUEUE: usize = 8_192;
 
 /// How much is written at once.
 const WRITE_BYTES: usize = 64 * 1_024;
+
+/// How long lines are gathered after a write.
+const GATHER_FOR: Duration = Duration::from_millis(10);
 
 /// How long the end of the process waits for lines that are not written yet.
 const FLUSH_FOR: Duration = Duration::from_secs(1);
@@ -91,6 +95,7 @@ fn write_all(told: &Receiver<Told>, lost: &AtomicU64, mut sink: impl Write) {
         for done in waiting.drain(..) {
             let _ = done.send(());
         }
+        std::thread::sleep(GATHER_FOR);
     }
 }
 
