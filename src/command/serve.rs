@@ -250,14 +250,14 @@ async fn forget_ended(app: Arc<App>) {
     }
 }
 
-/// The signals that end a server.
-struct Ends {
+/// The signals that end a server, or a measurement.
+pub(super) struct Ends {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Ends {
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -265,7 +265,7 @@ impl Ends {
     }
 
     /// Waits for the next of them.
-    async fn first(&mut self) {
+    pub(super) async fn first(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

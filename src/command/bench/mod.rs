@@ -27,6 +27,7 @@ use self::client::{Ask, Site};
 use self::load::{Cost, Load};
 use self::people::{Accounts, Attached, Person, refusal};
 use self::server::{Home, Server};
+use super::serve::Ends;
 use super::{Failure, Place, print};
 
 /// How long clients ask before anything is counted.
@@ -99,9 +100,11 @@ impl Bench {
             .build()
             .map_err(failed)?;
         let report = runtime.block_on(async {
+            // Either way the server is ended too, and its folder removed.
+            let mut ends = Ends::new().map_err(failed)?;
             tokio::select! {
                 report = self.measure(&stage) => report.map_err(failed),
-                _ = tokio::signal::ctrl_c() => Err(Failure::failed("interrupted, nothing was measured")),
+                () = ends.first() => Err(Failure::failed("interrupted, nothing was measured")),
             }
         })?;
         if self.json {

@@ -2,9 +2,12 @@
 //! server must be gone at its end. What one would get wrong: no figure is checked here that
 //! a busy machine could change.
 
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
-use super::Folder;
+use super::{Folder, PATIENCE};
 
 /// What `bench` prints with `--json`, on a folder that then must be as it was.
 fn measure(arguments: &[&str]) -> Value {
@@ -91,4 +94,37 @@ fn a_kept_folder_and_a_running_server_are_measured_again() {
     let elsewhere = folder.done(&[&arguments[..], &there].concat());
     assert!(elsewhere.contains("errors        none"), "{elsewhere}");
     assert!(!elsewhere.contains("server CPU"), "it is not known: {elsewhere}");
+}
+
+#[test]
+fn a_signal_ends_it_with_its_server_and_its_folder() {
+    let folder = Folder::new();
+    let temporary = folder.path().join("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let arguments = ["bench", "link", "--preload", "10", "--clients", "1", "--seconds", "600"];
+    let mut command = folder.command(&arguments, &[("TMPDIR", temporary.to_str().unwrap())]);
+    let child = command.spawn().unwrap();
+    let began = Instant::now();
+    let lock = loop {
+        let home = std::fs::read_dir(&temporary).unwrap().next();
+        let lock = home.map(|home| std::fs::read_to_string(home.unwrap().path().join("data/lock")));
+        match lock {
+            Some(Ok(lock)) if lock.contains("serve") => break lock,
+            _ => assert!(began.elapsed() < PATIENCE, "no server was started"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    // The server has the directory; what follows within moments is the load.
+    std::thread::sleep(Duration::from_millis(300));
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("interrupted"));
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "something was left");
+    let server = lock.trim().rsplit(' ').next().unwrap();
+    assert!(
+        !std::path::Path::new("/proc").join(server).exists(),
+        "the server goes on"
+    );
 }
