@@ -121,6 +121,18 @@ impl Player {
         Act::Create(new)
     }
 
+    /// A user who is born with the subject of this one's primary, at the other connection of
+    /// the same provider; `None` when there is no other.
+    fn twin_of(&self, with: &UserWithIdentities) -> Option<Act> {
+        let born = &with.identities.first()?.key;
+        let provider = |id| self.connections.iter().find(|c| c.id == id).map(|c| &c.provider);
+        let other = self
+            .connections
+            .iter()
+            .find(|c| c.id != born.connection && Some(&c.provider) == provider(born.connection))?;
+        Some(Act::Create(self.w.born(self.w.identity(other, &born.subject))))
+    }
+
     /// An act as a verb would prepare it from what it reads.
     async fn prepare(&self) -> Act {
         let Some(with) = self.some_user().await else {
@@ -129,7 +141,10 @@ impl Player {
         let identity = with.identities[self.below(with.identities.len() as u64) as usize].clone();
         let (user, version) = (with.user.id, with.user.version);
         match self.below(100) {
-            0..15 if self.users.lock().len() < USERS => self.some_create(),
+            0..15 if self.users.lock().len() < USERS => match self.twin_of(&with) {
+                Some(twin) if self.one_in(2) => twin,
+                _ => self.some_create(),
+            },
             0..55 => {
                 let mut link = self.w.link(user, self.some_new_identity());
                 link.one_per_provider = self.one_in(4);
@@ -445,7 +460,7 @@ async fn random_acts_from_many_tasks_replay_on_the_model_in_commit_order() {
         (Answer::Linked(Linked::Taken), 50),
         (Answer::Acted(Acted::LastCredential), 10),
         (Answer::Created(Created::IdentityTaken), 10),
-        (Answer::Created(Created::BirthplaceTaken), 1),
+        (Answer::Created(Created::BirthplaceTaken), 5),
         (Answer::Acted(Acted::Done), 300),
         (Answer::Deleted(true), 30),
     ] {
