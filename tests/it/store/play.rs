@@ -141,10 +141,8 @@ impl Player {
         let identity = with.identities[self.below(with.identities.len() as u64) as usize].clone();
         let (user, version) = (with.user.id, with.user.version);
         match self.below(100) {
-            0..15 if self.users.lock().len() < USERS => match self.twin_of(&with) {
-                Some(twin) if self.one_in(2) => twin,
-                _ => self.some_create(),
-            },
+            0..5 if let Some(twin) = self.twin_of(&with) => twin,
+            0..15 if self.users.lock().len() < USERS => self.some_create(),
             0..55 => {
                 let mut link = self.w.link(user, self.some_new_identity());
                 link.one_per_provider = self.one_in(4);
