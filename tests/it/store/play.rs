@@ -458,7 +458,7 @@ async fn random_acts_from_many_tasks_replay_on_the_model_in_commit_order() {
         (Answer::Linked(Linked::Taken), 50),
         (Answer::Acted(Acted::LastCredential), 10),
         (Answer::Created(Created::IdentityTaken), 10),
-        (Answer::Created(Created::BirthplaceTaken), 5),
+        (Answer::Created(Created::BirthplaceTaken), 1),
         (Answer::Acted(Acted::Done), 300),
         (Answer::Deleted(true), 30),
     ] {
