@@ -1,8 +1,7 @@
 //! `resolve`: whose account is this?
 
 use crate::app::App;
-use crate::domain::UserWithIdentities;
-use crate::domain::{Caller, Connection, ConnectionRef, IdentityKey, Scope, UserRef};
+use crate::domain::{Caller, Connection, ConnectionRef, IdentityKey, Scope, UserRef, UserWithIdentities};
 use crate::error::{Error, Noun, Result};
 
 /// Where an account of a provider is.

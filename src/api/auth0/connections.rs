@@ -12,7 +12,7 @@ use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::error::Problem;
-use super::identities::is_connection_id;
+use super::identities::{CONNECTION_ID_PATTERN, is_connection_id};
 use super::names;
 use super::paging::{Offset, Selection};
 use super::wire;
@@ -96,7 +96,7 @@ pub async fn find(
     mut query: Query,
 ) -> Result<Response, Problem> {
     if !is_connection_id(&id) {
-        let fault = Fault::new("id", Reason::Pattern("^con_[A-Za-z0-9]{16}$"));
+        let fault = Fault::new("id", Reason::Pattern(CONNECTION_ID_PATTERN));
         let place = Place::Path;
         return Err(Refusal::Invalid { place, fault }.into());
     }

@@ -18,16 +18,16 @@ use super::error::{self, Problem};
 use super::names::{self, Names};
 use super::wire::{self, OnPrimary, Tokens};
 use crate::app::App;
-use crate::app::link::Spend;
-use crate::app::link::{Asserted, IfOwned, IfUnknown, LinkRequest, OnSame};
+use crate::app::link::{Asserted, IfOwned, IfUnknown, LinkRequest, OnSame, Spend};
 use crate::app::log_in::Claims;
 use crate::app::resolve::Located;
 use crate::app::unlink::{Ending, LastWayIn};
-use crate::domain::UserWithIdentities;
 use crate::domain::spelling::{self, AUTH0_PROVIDERS};
 use crate::domain::tenant::LinkUnknown;
 use crate::domain::user::Birthplace;
-use crate::domain::{Caller, Connection, ConnectionRef, Identity, Object, Proof, Scope, TokenSet, UserRef};
+use crate::domain::{
+    Caller, Connection, ConnectionRef, Identity, Object, Proof, Scope, TokenSet, UserRef, UserWithIdentities,
+};
 use crate::error::{Error, Noun, ProofFault};
 use crate::id::{ClientId, ConnectionId};
 use crate::secret::Digest;
@@ -36,7 +36,8 @@ use crate::web::path::Segments;
 use crate::web::refusal::{Place, Refusal};
 use crate::web::{Fault, Fields, JsonType, Reason};
 
-const CONNECTION_ID_PATTERN: &str = "^con_[A-Za-z0-9]{16}$";
+/// What the id of a connection must match.
+pub const CONNECTION_ID_PATTERN: &str = "^con_[A-Za-z0-9]{16}$";
 
 /// The account that is to be linked, as the body names it.
 enum Second {

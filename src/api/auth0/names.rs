@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::app::labels::Label;
-use crate::domain::UserWithIdentities;
 use crate::domain::user::Birthplace;
-use crate::domain::{Identity, UserRef, spelling};
+use crate::domain::{Identity, UserRef, UserWithIdentities, spelling};
 use crate::error::Result;
 use crate::id::{ConnectionId, TenantId};
 

@@ -14,9 +14,8 @@ use serde_json::{Value, json};
 
 use super::names::{self, Names};
 use crate::app::labels::Label;
-use crate::domain::UserWithIdentities;
 use crate::domain::connection::DATABASE;
-use crate::domain::{Connection, Identity, Object, Profile, TokenSet, spelling};
+use crate::domain::{Connection, Identity, Object, Profile, TokenSet, UserWithIdentities, spelling};
 use crate::id::IdentityId;
 use crate::secret::{ExposeSecret, SecretString};
 
