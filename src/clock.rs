@@ -42,9 +42,13 @@ pub struct SystemClock {
 impl SystemClock {
     /// What the clock says when the machine's says `wall_ms`.
     fn tell(&self, wall_ms: i64) -> i64 {
-        let latest = self.latest_ms.fetch_max(wall_ms, Ordering::Relaxed).max(wall_ms);
+        // Looks before it writes: many threads ask within one millisecond.
+        let mut latest = self.latest_ms.load(Ordering::Relaxed);
+        if wall_ms > latest {
+            latest = self.latest_ms.fetch_max(wall_ms, Ordering::Relaxed).max(wall_ms);
+        }
         let suspect = latest.saturating_sub(wall_ms) > TOLERATED_STEP_BACK_MS;
-        if self.suspect.swap(suspect, Ordering::Relaxed) != suspect {
+        if self.is_suspect() != suspect && self.suspect.swap(suspect, Ordering::Relaxed) != suspect {
             if suspect {
                 tracing::error!(
                     behind_ms = latest.saturating_sub(wall_ms),

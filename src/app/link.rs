@@ -126,7 +126,11 @@ impl App {
     /// [`Error::KeyReused`].
     pub async fn link(&self, caller: &Caller, request: LinkRequest) -> Result<LinkOutcome> {
         self.may_link(caller, &request).await?;
-        let user = self.existing_user(caller.tenant, &request.user).await?;
+        let mut user = match request.user {
+            // The act itself finds out whether somebody whose key is open is still there.
+            UserRef::Id(id) if self.has_open_key(caller.tenant, id) && !request.dry_run => id,
+            _ => self.existing_user(caller.tenant, &request.user).await?,
+        };
         let connection = self
             .existing_connection(caller.tenant, &request.account.connection)
             .await?;
@@ -165,6 +169,7 @@ impl App {
             if let Some(outcome) = step {
                 return Ok(outcome);
             }
+            user = self.existing_user(caller.tenant, &request.user).await?;
         }
         Err(Error::Busy { retry_after: 1 })
     }
@@ -242,7 +247,10 @@ impl App {
             Linked::AlreadyYours(identity) => self.link_same(caller, request, connection, identity, external).await,
             Linked::Taken if matches!(request.if_owned, IfOwned::Absorb { .. }) => Ok(None),
             Linked::Taken | Linked::ProviderTaken => Err(Error::IdentityTaken),
-            Linked::NoUser => Err(Error::NotFound(Noun::User)),
+            Linked::NoUser => {
+                self.forget_key(caller.tenant, user);
+                Ok(None)
+            }
             Linked::NoConnection => Err(Error::NotFound(Noun::Connection)),
             Linked::KeyExists => Ok(None),
             Linked::Repeated(done) => match &request.once {

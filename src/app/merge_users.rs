@@ -14,7 +14,7 @@ use crate::app::link::LinkOutcome;
 use crate::domain::{Caller, EventKind, KeyOwner, NewEvent, Proof, UserRef, UserWithIdentities};
 use crate::error::{Error, Result};
 use crate::id::UserId;
-use crate::store::{Absorb, Acted, Spend};
+use crate::store::{Absorb, Acted, MovingIdentity, Spend};
 
 impl App {
     /// One try at making `absorbed` part of `survivor`; `None` when either changed meanwhile.
@@ -41,14 +41,18 @@ impl App {
         }
 
         let (key, new_key) = self.key_for(tenant, KeyOwner::User(survivor)).await?;
-        let mut tokens = Vec::new();
-        if let Some(old) = self.find_key(tenant, KeyOwner::User(absorbed)).await? {
-            for identity in goes.identities.iter().filter(|identity| identity.has_tokens) {
-                match self.seal_again(tenant, identity, &old, &key).await? {
-                    Some(sealed) => tokens.push((identity.id, sealed)),
-                    None => return Ok(None),
-                }
-            }
+        let old = self.find_key(tenant, KeyOwner::User(absorbed)).await?;
+        let mut moving = Vec::with_capacity(goes.identities.len());
+        for identity in &goes.identities {
+            let tokens = match &old {
+                Some(old) if identity.has_tokens => self.seal_again(tenant, identity, old, &key).await?,
+                _ => None,
+            };
+            moving.push(MovingIdentity {
+                identity: identity.id,
+                version: identity.version,
+                tokens,
+            });
         }
         let snapshot = self.vault.seal(
             &key,
@@ -61,7 +65,7 @@ impl App {
             absorbed,
             absorbed_version: goes.user.version,
             profile: goes.user.profile.clone(),
-            tokens,
+            moving,
             new_key,
             spend: spend.cloned(),
             event: NewEvent {
@@ -95,7 +99,7 @@ fn snapshot(goes: &UserWithIdentities) -> Value {
         "blocked": user.blocked,
         "epoch": user.epoch,
         "created_at": user.created_at,
-        "updated_at": user.updated_at,
+        "updated_at": goes.updated_at(),
         "logins_count": user.logins.count,
         "last_login": user.logins.last_at,
         "last_ip": user.logins.last_ip,

@@ -156,6 +156,7 @@ impl App {
             user: owner.user.id,
             identity: id,
             expected_version: owner.user.version,
+            identity_version: identity.version,
             force: last == LastWayIn::Force,
             then,
             new_key,

@@ -11,7 +11,8 @@ use crate::secret::Digest;
 pub struct User {
     /// The core id, of which every dialect has its own spelling.
     pub id: UserId,
-    /// Moved by every change of the user or of the set of identities.
+    /// Moved by every change of this record, and when an identity goes. One that comes or is
+    /// renewed has a version of its own.
     pub version: i64,
     /// Moved by what must end sessions: unlink, absorption, change of password or
     /// e-mail, block, delete. Never by a plain link (LNK-03).
@@ -28,7 +29,8 @@ pub struct User {
     pub app_metadata: Option<Object>,
     /// When she was first seen.
     pub created_at: Timestamp,
-    /// When anything of hers changed last.
+    /// When this record changed last, or an identity went; see
+    /// [`UserWithIdentities::updated_at`].
     pub updated_at: Timestamp,
     /// When and from where she last logged in, and how often.
     pub logins: Logins,
@@ -103,6 +105,14 @@ pub struct UserWithIdentities {
     pub user: User,
     /// The identities.
     pub identities: Vec<Identity>,
+}
+
+impl UserWithIdentities {
+    /// When anything of hers changed last.
+    pub fn updated_at(&self) -> Timestamp {
+        let proved = self.identities.iter().map(|identity| identity.proved_at);
+        proved.fold(self.user.updated_at, Timestamp::max)
+    }
 }
 
 /// How a caller names a user, in any dialect's spelling.

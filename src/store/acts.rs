@@ -249,6 +249,8 @@ pub struct Unlink {
     pub identity: IdentityId,
     /// The user's version when this was prepared.
     pub expected_version: i64,
+    /// The identity's version when this was prepared.
+    pub identity_version: i64,
     /// Whether the last way in may go.
     pub force: bool,
     /// What becomes of it.
@@ -289,9 +291,8 @@ pub struct Absorb {
     pub absorbed_version: i64,
     /// The profile that the absorbed user's primary identity takes along.
     pub profile: Profile,
-    /// For every identity of the absorbed user that has tokens: sealed again for the
-    /// survivor and the next version.
-    pub tokens: Vec<(IdentityId, Sealed)>,
+    /// All identities of the absorbed user, in order.
+    pub moving: Vec<MovingIdentity>,
     /// The survivor's key, if it is new.
     pub new_key: Option<NewKey>,
     /// A proof that may be used once.
@@ -300,6 +301,17 @@ pub struct Absorb {
     pub event: NewEvent,
     /// The person's own credential that asks, which survives the move of the epoch.
     pub keep: Option<Digest>,
+}
+
+/// An identity that goes along when its user is absorbed.
+#[derive(Debug, Clone)]
+pub struct MovingIdentity {
+    /// Which.
+    pub identity: IdentityId,
+    /// The version of it that was read.
+    pub version: i64,
+    /// Its tokens, if it has any, sealed again for the survivor and the next version.
+    pub tokens: Option<Sealed>,
 }
 
 /// A proof that may be used once.

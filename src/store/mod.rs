@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::acts::{
-    Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, NewIdentity, NewKey, NewTenant,
-    NewUser, Once, Page, Refresh, Repeated, Spend, StoredSigningKey, Unlink, UserUpdate,
+    Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, MovingIdentity, NewIdentity,
+    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Spend, StoredSigningKey, Unlink, UserUpdate,
 };
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{

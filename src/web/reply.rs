@@ -9,14 +9,18 @@ use serde::Serialize;
 
 use super::refusal::Refusal;
 
+/// What an answer seldom exceeds.
+const USUAL_BYTES: usize = 1024;
+
 /// A value to be written as `application/json`, with status 200 unless another is given.
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(text) => {
+        let mut text = Vec::with_capacity(USUAL_BYTES);
+        match serde_json::to_writer(&mut text, &self.0) {
+            Ok(()) => {
                 let mut response = text.into_response();
                 response
                     .headers_mut()

@@ -96,7 +96,7 @@ pub fn user(names: &Names, found: &UserWithIdentities, tokens: &Tokens) -> Objec
         }
     };
     put("created_at", Some(time(user.created_at)));
-    put("updated_at", Some(time(user.updated_at)));
+    put("updated_at", Some(time(found.updated_at())));
     put("last_login", user.logins.last_at.map(time));
     put("last_ip", user.logins.last_ip.clone().map(Value::from));
     put(
@@ -212,7 +212,7 @@ fn gravatar(email: &str) -> String {
 /// The claims that the scopes of an ID token open (OpenID Connect Core, 5.4).
 pub fn id_token_claims(names: &Names, found: &UserWithIdentities, scopes: &[&str]) -> Object {
     let mut profile = shown_profile(names, found);
-    profile.insert("updated_at".to_owned(), time(found.user.updated_at));
+    profile.insert("updated_at".to_owned(), time(found.updated_at()));
     let opened = |name: &str| match name {
         "email" | "email_verified" => scopes.contains(&"email"),
         "name" | "nickname" | "given_name" | "family_name" | "picture" | "updated_at" => scopes.contains(&"profile"),

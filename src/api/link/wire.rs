@@ -13,7 +13,7 @@ use crate::app::labels::Label;
 use crate::app::link::Asserted;
 use crate::domain::{ConnectionRef, EventKind, Identity, Object, Profile, TokenSet, UserWithIdentities};
 use crate::error::Result;
-use crate::id::TenantId;
+use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::SecretString;
 use crate::web::{Fault, Fields, Reason};
 
@@ -24,8 +24,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
 #[derive(Debug, Serialize, ToSchema)]
 pub struct User {
     /// The core id: 24 hex digits.
-    #[schema(example = "66a1c0ffee0000000000beef")]
-    id: String,
+    #[schema(value_type = String, example = "66a1c0ffee0000000000beef")]
+    id: UserId,
     /// What is known of the person.
     #[schema(value_type = Object)]
     profile: Profile,
@@ -46,9 +46,11 @@ pub struct User {
 #[schema(as = Identity)]
 pub struct IdentityBody {
     /// `idn_` and 24 hex digits.
-    id: String,
+    #[schema(value_type = String)]
+    id: IdentityId,
     /// The core id of its user.
-    user_id: String,
+    #[schema(value_type = String)]
+    user_id: UserId,
     /// The connection's name.
     connection: String,
     /// The provider's name.
@@ -84,8 +86,8 @@ impl IdentityBody {
 
     fn labelled(label: &Arc<Label>, identity: Identity) -> Self {
         Self {
-            id: identity.id.to_string(),
-            user_id: identity.user.to_string(),
+            id: identity.id,
+            user_id: identity.user,
             connection: label.name.clone(),
             provider: label.provider.clone(),
             primary: identity.is_primary(),
@@ -113,11 +115,11 @@ impl User {
     /// One user.
     pub async fn of(app: &App, tenant: TenantId, found: UserWithIdentities) -> Result<Self> {
         Ok(Self {
-            id: found.user.id.to_string(),
+            id: found.user.id,
+            updated_at: found.updated_at(),
             profile: found.user.profile,
             blocked: found.user.blocked == Some(true),
             created_at: found.user.created_at,
-            updated_at: found.user.updated_at,
             identities: identities(app, tenant, found.identities).await?,
         })
     }

@@ -7,12 +7,11 @@ use rusqlite::params;
 
 use super::rows::Sql as _;
 use super::rows::corrupt;
-use super::users::{self, Sessions};
+use super::users;
 use super::writer::{NewKeys, Stop, Tx, Verdict};
 use super::{identities, once};
 use crate::domain::Identity;
 use crate::id::TenantId;
-use crate::secret::Sealed;
 use crate::store::{Absorb, Acted};
 
 /// Makes one user part of another.
@@ -26,7 +25,7 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
     users::expect_version(tx.sql, tenant, absorb.absorbed, absorb.absorbed_version)?;
     let moving = identities::of_user(tx.sql, tenant, absorb.absorbed)?;
     let next = identities::next_position(tx.sql, tenant, absorb.survivor)?;
-    let (Some(next), true) = (next, keys == NewKeys::Kept && is_sealed_again(&moving, absorb)) else {
+    let (Some(next), true) = (next, keys == NewKeys::Kept && is_as_read(&moving, absorb)) else {
         return Err(Stop::refused(Acted::Changed));
     };
     let Some(born) = moving.first() else {
@@ -35,13 +34,13 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
             absorb.absorbed
         ))));
     };
-    for (identity, position) in moving.iter().zip(next..) {
+    for ((identity, read), position) in moving.iter().zip(&absorb.moving).zip(next..) {
         let profile = if identity.is_primary() {
             &absorb.profile
         } else {
             &identity.profile
         };
-        let tokens = sealed_for(absorb, identity);
+        let tokens = read.tokens.as_ref();
         identities::hand_over(tx.sql, tenant, identity, absorb.survivor, position, profile, tokens)?;
     }
     users::delete(tx.sql, tenant, absorb.absorbed)?;
@@ -53,13 +52,7 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
         "INSERT INTO aliases (tenant, id, survivor, identity) VALUES (?1, ?2, ?3, ?4)",
         params![tenant, absorb.absorbed, absorb.survivor, born.id],
     )?;
-    users::touch(
-        tx.sql,
-        tenant,
-        absorb.survivor,
-        absorb.event.at,
-        Sessions::GoBut(absorb.keep),
-    )?;
+    users::end_sessions(tx.sql, tenant, absorb.survivor, absorb.event.at, absorb.keep)?;
     tx.doom_key(tenant, absorb.absorbed)?;
     if let Some(spend) = &absorb.spend {
         once::spend(tx.sql, tenant, spend)?;
@@ -68,21 +61,11 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
     Ok(Acted::Done)
 }
 
-/// Whether the token sets that were sealed again are those of the identities that move,
-/// and the two users are two.
-fn is_sealed_again(moving: &[Identity], absorb: &Absorb) -> bool {
-    let with_tokens = moving.iter().filter(|identity| identity.has_tokens);
+/// Whether the identities that move are those that were read, and the two users are two.
+fn is_as_read(moving: &[Identity], absorb: &Absorb) -> bool {
     absorb.survivor != absorb.absorbed
-        && with_tokens.clone().count() == absorb.tokens.len()
-        && with_tokens
-            .clone()
-            .all(|identity| sealed_for(absorb, identity).is_some())
-}
-
-fn sealed_for<'a>(absorb: &'a Absorb, identity: &Identity) -> Option<&'a Sealed> {
-    absorb
-        .tokens
-        .iter()
-        .find(|(id, _)| *id == identity.id)
-        .map(|(_, sealed)| sealed)
+        && moving.len() == absorb.moving.len()
+        && moving.iter().zip(&absorb.moving).all(|(found, read)| {
+            (found.id, found.version, found.has_tokens) == (read.identity, read.version, read.tokens.is_some())
+        })
 }

@@ -42,18 +42,14 @@ pub(super) fn create_user(tx: &mut Tx<'_>, tenant: TenantId, new: &NewUser, keys
             return Err(Stop::refused(Created::LoginTaken(kind)));
         }
     }
-    if more
-        .as_ref()
-        .is_some_and(|more| more.external.key() == born.external.key())
-    {
-        return Err(Stop::refused(Created::IdentityTaken));
-    }
     if is_birthplace_taken(tx.sql, tenant, born.external.key())? {
         return Err(Stop::refused(Created::BirthplaceTaken));
     }
     users::put(tx.sql, tenant, user)?;
     for (identity, position) in std::iter::once(born).chain(more).zip(0..) {
-        identities::insert(tx.sql, tenant, user.id, position, user.created_at, identity)?;
+        if identities::insert(tx.sql, tenant, user.id, position, user.created_at, identity)?.is_none() {
+            return Err(Stop::refused(Created::IdentityTaken));
+        }
     }
     once::insert(tx.sql, tenant, new.once.as_ref())?;
     for event in &new.events {

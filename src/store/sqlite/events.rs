@@ -32,12 +32,11 @@ impl EventIds {
 
     /// The next id: of this moment, or the one after the last when that is not later.
     pub fn next(&mut self, clock: &dyn Clock, random: &dyn Random) -> EventId {
-        let mut fresh = *EventId::new(clock, random).as_bytes();
-        // Room to count up within a millisecond.
-        fresh[6] &= 0x7f;
-        let fresh = EventId::from_bytes(fresh);
-        self.0 = if fresh.as_bytes()[..6] > self.0.as_bytes()[..6] {
-            fresh
+        self.0 = if clock.now().as_millisecond() > millis(self.0) {
+            let mut fresh = *EventId::new(clock, random).as_bytes();
+            // Room to count up within a millisecond.
+            fresh[6] &= 0x7f;
+            EventId::from_bytes(fresh)
         } else {
             successor(self.0)
         };
@@ -57,14 +56,15 @@ fn successor(id: EventId) -> EventId {
     EventId::from_bytes(bytes)
 }
 
+/// The millisecond in which the id was made.
+fn millis(id: EventId) -> i64 {
+    let time = id.as_bytes().iter().take(6);
+    time.fold(0, |sum, byte| (sum << 8) | i64::from(*byte))
+}
+
 /// The second in which the id was made.
 fn bucket(id: EventId) -> i64 {
-    let millis = id
-        .as_bytes()
-        .iter()
-        .take(6)
-        .fold(0_i64, |sum, byte| (sum << 8) | i64::from(*byte));
-    millis / 1000
+    millis(id) / 1000
 }
 
 /// What a kind is kept as, for the space that its name would take.

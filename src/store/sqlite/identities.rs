@@ -15,12 +15,21 @@ use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
 use crate::secret::Sealed;
 use crate::store::{NewIdentity, StoreResult};
 
+/// What [`read`] reads.
+macro_rules! identity_columns {
+    () => {
+        "user_id, position, identities.id, connection, issuer, subject, proof, proved_at, proved_by,
+         identities.version, identities.profile, has_tokens, password IS NOT NULL"
+    };
+}
+pub(super) use identity_columns;
+
 macro_rules! select_identities {
     ($rest:literal) => {
         concat!(
-            "SELECT user_id, position, id, connection, issuer, subject, proof, proved_at, proved_by, version,
-             profile, has_tokens, password IS NOT NULL AS has_password, password
-             FROM identities WHERE tenant = ?1 ",
+            "SELECT ",
+            identity_columns!(),
+            ", password FROM identities WHERE tenant = ?1 ",
             $rest
         )
     };
@@ -61,7 +70,7 @@ pub(super) fn find_with_password(
     sql.first(
         select_identities!("AND connection = ?2 AND issuer = ?3 AND subject = ?4"),
         params![tenant, key.connection, key.issuer, key.subject],
-        |row| Ok((read(row)?, row.get("password")?)),
+        |row| Ok((read(row, 0)?, row.get("password")?)),
     )
 }
 
@@ -70,7 +79,7 @@ pub(super) fn of_user(sql: &Sqlite, tenant: TenantId, user: UserId) -> StoreResu
     sql.all(
         select_identities!("AND user_id = ?2 ORDER BY position"),
         params![tenant, user],
-        read,
+        |row| read(row, 0),
     )
 }
 
@@ -79,7 +88,7 @@ pub(super) fn of(sql: &Sqlite, tenant: TenantId, user: UserId, id: IdentityId) -
     sql.first(
         select_identities!("AND user_id = ?2 AND id = ?3"),
         params![tenant, user, id],
-        read,
+        |row| read(row, 0),
     )
 }
 
@@ -98,30 +107,31 @@ pub(super) fn next_position(sql: &Sqlite, tenant: TenantId, user: UserId) -> Sto
     .transpose()
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Identity> {
-    let Millis(proved_at) = row.get(7)?;
-    let Json(profile) = row.get(10)?;
+/// The identity whose columns begin at this one.
+pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Identity> {
+    let Millis(proved_at) = row.get(first + 7)?;
+    let Json(profile) = row.get(first + 10)?;
     Ok(Identity {
-        user: row.get(0)?,
-        position: row.get(1)?,
-        id: row.get(2)?,
+        user: row.get(first)?,
+        position: row.get(first + 1)?,
+        id: row.get(first + 2)?,
         key: IdentityKey {
-            connection: row.get(3)?,
-            issuer: row.get(4)?,
-            subject: row.get(5)?,
+            connection: row.get(first + 3)?,
+            issuer: row.get(first + 4)?,
+            subject: row.get(first + 5)?,
         },
-        proof: row.get(6)?,
+        proof: row.get(first + 6)?,
         proved_at,
-        proved_by: row.get(8)?,
-        version: row.get(9)?,
+        proved_by: row.get(first + 8)?,
+        version: row.get(first + 9)?,
         profile,
-        has_tokens: row.get(11)?,
-        has_password: row.get(12)?,
+        has_tokens: row.get(first + 11)?,
+        has_password: row.get(first + 12)?,
     })
 }
 
-/// Keeps a new identity with all that came with it; of a primary the profile is the
-/// user's and not kept here.
+/// Keeps a new identity with all that came with it, unless somebody has it; of a primary
+/// the profile is the user's and not kept here.
 pub(super) fn insert(
     sql: &Sqlite,
     tenant: TenantId,
@@ -129,7 +139,7 @@ pub(super) fn insert(
     position: u32,
     proved_at: Timestamp,
     new: &NewIdentity,
-) -> StoreResult<Identity> {
+) -> StoreResult<Option<Identity>> {
     let profile = match position {
         0 => Profile::default(),
         _ => new.external.profile().clone(),
@@ -147,12 +157,14 @@ pub(super) fn insert(
         has_tokens: new.tokens.is_some(),
         has_password: new.login.password.is_some(),
     };
-    put(sql, tenant, &identity, new.login.password.as_deref())?;
+    if !put(sql, tenant, &identity, new.login.password.as_deref())? {
+        return Ok(None);
+    }
     if let Some(sealed) = &new.tokens {
         put_tokens(sql, tenant, identity.id, sealed)?;
     }
     logins::insert(sql, tenant, &identity.key, &new.login.names)?;
-    Ok(identity)
+    Ok(Some(identity))
 }
 
 /// What the store keeps of a moment.
@@ -160,12 +172,13 @@ fn to_millis(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
-/// Writes the row of an identity at its place.
-fn put(sql: &Sqlite, tenant: TenantId, identity: &Identity, password: Option<&str>) -> StoreResult<()> {
-    sql.run(
+/// Writes the row of an identity at its place, unless there is one of the same key.
+fn put(sql: &Sqlite, tenant: TenantId, identity: &Identity, password: Option<&str>) -> StoreResult<bool> {
+    let rows = sql.run(
         "INSERT INTO identities (tenant, user_id, position, id, connection, issuer, subject, proof, proved_at,
             proved_by, version, profile, has_tokens, password)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+         ON CONFLICT (tenant, connection, issuer, subject) DO NOTHING",
         params![
             tenant,
             identity.user,
@@ -183,7 +196,7 @@ fn put(sql: &Sqlite, tenant: TenantId, identity: &Identity, password: Option<&st
             password,
         ],
     )?;
-    Ok(())
+    Ok(rows == 1)
 }
 
 /// Writes what changed of an identity that stays in its place: all but its password.

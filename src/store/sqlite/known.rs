@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use parking_lot::RwLock;
 
@@ -23,7 +24,7 @@ pub(super) struct Known {
     /// Epochs of clients.
     pub epochs: Rows<ClientId, i64>,
     /// Connections, by what they were asked for by.
-    pub connections: Rows<(TenantId, ConnectionRef), Connection>,
+    pub connections: Rows<(TenantId, ConnectionRef), Arc<Connection>>,
 }
 
 impl Known {

@@ -1,14 +1,14 @@
 //! The acts by which an identity is attached, or renewed where it is.
 //!
-//! What would surprise: renewing always replaces the token set, because what was sealed
-//! for the version before does not open at the new one; no tokens means that none are
-//! kept.
+//! What would surprise: neither touches the row of the user, which would have to be written
+//! anew with every link; when she changed last is read off her identities too. And renewing
+//! always replaces the token set, because what was sealed for the version before does not
+//! open at the new one; no tokens means that none are kept.
 
 use rusqlite::Connection as Sqlite;
 
-use super::users::{self, Sessions};
 use super::writer::{NewKeys, Stop, Tx, Verdict};
-use super::{identities, once, tenants};
+use super::{identities, once, tenants, users};
 use crate::id::{TenantId, UserId};
 use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
 
@@ -30,18 +30,18 @@ pub(super) fn link(tx: &mut Tx<'_>, tenant: TenantId, link: &Link, keys: NewKeys
     let Some(position) = identities::next_position(tx.sql, tenant, link.user)? else {
         return Err(Stop::refused(Linked::NoUser));
     };
-    if let Some(identity) = identities::find(tx.sql, tenant, key)? {
-        return Err(Stop::refused(if identity.user == link.user {
-            Linked::AlreadyYours(identity)
-        } else {
-            Linked::Taken
-        }));
-    }
-    if link.one_per_provider && has_provider(tx.sql, tenant, link.user, &provider)? {
+    if link.one_per_provider
+        && !identities::is_taken(tx.sql, tenant, key)?
+        && has_provider(tx.sql, tenant, link.user, &provider)?
+    {
         return Err(Stop::refused(Linked::ProviderTaken));
     }
-    let identity = identities::insert(tx.sql, tenant, link.user, position, at, &link.identity)?;
-    users::touch(tx.sql, tenant, link.user, at, Sessions::Stay)?;
+    let Some(identity) = identities::insert(tx.sql, tenant, link.user, position, at, &link.identity)? else {
+        return Err(Stop::refused(match identities::find(tx.sql, tenant, key)? {
+            Some(identity) if identity.user == link.user => Linked::AlreadyYours(identity),
+            _ => Linked::Taken,
+        }));
+    };
     once::insert(tx.sql, tenant, link.once.as_ref())?;
     tx.record(tenant, &link.event)?;
     Ok(Linked::Attached(identity))
@@ -84,7 +84,6 @@ pub(super) fn refresh(tx: &mut Tx<'_>, tenant: TenantId, refresh: &Refresh, keys
         identity.profile = profile.clone();
     }
     identities::update(tx.sql, tenant, &identity)?;
-    users::touch(tx.sql, tenant, refresh.user, at, Sessions::Stay)?;
     once::insert(tx.sql, tenant, refresh.once.as_ref())?;
     tx.record(tenant, &refresh.event)?;
     Ok(Acted::Done)

@@ -100,9 +100,12 @@ impl SqliteStore {
 }
 
 impl SqliteStore {
-    fn connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Connection>> {
+    fn connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Arc<Connection>>> {
         self.known.connections.get((tenant, which.clone()), |(tenant, which)| {
-            self.data.read_one(|sql| tenants::find_connection(sql, *tenant, which))
+            let found = self
+                .data
+                .read_one(|sql| tenants::find_connection(sql, *tenant, which))?;
+            Ok(found.map(Arc::new))
         })
     }
 }
@@ -199,7 +202,7 @@ impl Store for SqliteStore {
     }
 
     async fn find_connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Connection>> {
-        self.connection(tenant, which)
+        Ok(self.connection(tenant, which)?.map(Arc::unwrap_or_clone))
     }
 
     async fn list_connections(&self, tenant: TenantId) -> StoreResult<Vec<Connection>> {
@@ -266,6 +269,13 @@ impl Store for SqliteStore {
         tenant: TenantId,
         which: &UserRef,
     ) -> StoreResult<Option<UserWithIdentities>> {
+        if let UserRef::Id(id) = which
+            && let Some(found) = self
+                .data
+                .read_one(|sql| users::find_with_identities(sql, tenant, *id))?
+        {
+            return Ok(Some(found));
+        }
         self.data.read(|sql| match users::find_id(sql, tenant, which)? {
             Some(id) => users::find_with_identities(sql, tenant, id),
             None => Ok(None),
@@ -281,12 +291,9 @@ impl Store for SqliteStore {
         let Some(connection) = self.connection(tenant, connection)? else {
             return Ok(None);
         };
-        self.data.read(
-            |sql| match identities::holder(sql, tenant, connection.id, &connection.issuer, subject)? {
-                Some((user, _)) => users::find_with_identities(sql, tenant, user),
-                None => Ok(None),
-            },
-        )
+        let (id, issuer) = (connection.id, &connection.issuer);
+        self.data
+            .read_one(|sql| users::find_holder(sql, tenant, id, issuer, subject))
     }
 
     async fn find_identity(&self, tenant: TenantId, key: &IdentityKey) -> StoreResult<Option<Identity>> {

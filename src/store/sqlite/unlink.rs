@@ -8,7 +8,7 @@ use rusqlite::{Connection as Sqlite, params};
 use super::create_user::is_birthplace_taken;
 use super::identities;
 use super::rows::Sql as _;
-use super::users::{self, Sessions};
+use super::users;
 use super::writer::{NewKeys, Stop, Tx, Verdict};
 use crate::domain::{Identity, Profile, User};
 use crate::id::TenantId;
@@ -19,7 +19,11 @@ use crate::store::{Acted, AfterUnlink, StoreResult, Unlink};
 pub(super) fn unlink(tx: &mut Tx<'_>, tenant: TenantId, unlink: &Unlink, keys: NewKeys) -> Verdict<Acted> {
     users::expect_version(tx.sql, tenant, unlink.user, unlink.expected_version)?;
     let identity = match identities::of(tx.sql, tenant, unlink.user, unlink.identity)? {
-        Some(identity) if !identity.is_primary() && keys == NewKeys::Kept => identity,
+        Some(identity)
+            if identity.version == unlink.identity_version && !identity.is_primary() && keys == NewKeys::Kept =>
+        {
+            identity
+        }
         _ => return Err(Stop::refused(Acted::Changed)),
     };
     if !unlink.force && is_last_way_in(tx.sql, tenant, &identity)? {
@@ -35,7 +39,7 @@ pub(super) fn unlink(tx: &mut Tx<'_>, tenant: TenantId, unlink: &Unlink, keys: N
         tx.record(tenant, event)?;
     }
     let at = unlink.events.first().map_or_else(|| tx.now(), |event| event.at);
-    users::touch(tx.sql, tenant, unlink.user, at, Sessions::GoBut(unlink.keep))?;
+    users::end_sessions(tx.sql, tenant, unlink.user, at, unlink.keep)?;
     Ok(Acted::Done)
 }
 

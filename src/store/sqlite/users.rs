@@ -5,26 +5,50 @@
 
 use std::borrow::Cow;
 
-use rusqlite::{Connection as Sqlite, Row, params};
+use rusqlite::{Connection as Sqlite, Params, Row, params};
 
+use super::identities::identity_columns;
 use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx, Verdict};
 use super::{identities, logins, tenants};
 use crate::domain::user::{Birthplace, KeptCredential, Logins};
 use crate::domain::{ConnectionRef, Profile, User, UserRef, UserWithIdentities};
-use crate::id::{IdentityId, TenantId, UserId};
+use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
 use crate::secret::Digest;
 use crate::store::{Acted, Page, StoreResult, UserUpdate};
 
 /// How many users of one e-mail address are listed.
 const SAME_EMAIL_LIMIT: u32 = 100;
 
+/// What [`read`] reads.
+macro_rules! user_columns {
+    () => {
+        "users.id, users.version, epoch, kept_credential, kept_since, email, users.profile, blocked, user_metadata,
+         app_metadata, created_at, updated_at, login_count, last_login_at, last_ip, last_password_reset"
+    };
+}
+
+/// How many these are.
+const USER_COLUMNS: usize = 16;
+
 macro_rules! select_users {
     ($rest:literal) => {
+        concat!("SELECT ", user_columns!(), " FROM users WHERE tenant = ?1 ", $rest)
+    };
+}
+
+/// One user with identities, in one statement, so that it is of one moment.
+macro_rules! select_with_identities {
+    ($user:literal) => {
         concat!(
-            "SELECT id, version, epoch, kept_credential, kept_since, email, profile, blocked, user_metadata,
-             app_metadata, created_at, updated_at, login_count, last_login_at, last_ip, last_password_reset FROM users WHERE tenant = ?1 ",
-            $rest
+            "SELECT ",
+            user_columns!(),
+            ", ",
+            identity_columns!(),
+            " FROM users JOIN identities ON identities.tenant = users.tenant AND identities.user_id = users.id
+             WHERE users.tenant = ?1 AND users.id = ",
+            $user,
+            " ORDER BY position"
         )
     };
 }
@@ -81,10 +105,45 @@ pub(super) fn find_with_identities(
     tenant: TenantId,
     id: UserId,
 ) -> StoreResult<Option<UserWithIdentities>> {
-    let Some(user) = find(sql, tenant, id)? else {
-        return Ok(None);
-    };
-    with_identities(sql, tenant, user).map(Some)
+    gather(sql, select_with_identities!("?2"), params![tenant, id])
+}
+
+/// The user who has this account, with all her identities.
+pub(super) fn find_holder(
+    sql: &Sqlite,
+    tenant: TenantId,
+    connection: ConnectionId,
+    issuer: &str,
+    subject: &str,
+) -> StoreResult<Option<UserWithIdentities>> {
+    gather(
+        sql,
+        select_with_identities!(
+            "(SELECT user_id FROM identities
+              WHERE tenant = ?1 AND connection = ?2 AND issuer = ?3 AND subject = ?4)"
+        ),
+        params![tenant, connection, issuer, subject],
+    )
+}
+
+/// One user from rows that each have the user and one identity.
+fn gather(sql: &Sqlite, statement: &str, params: impl Params) -> StoreResult<Option<UserWithIdentities>> {
+    let mut statement = sql.statement(statement)?;
+    let mut rows = statement.query(params)?;
+    let mut found: Option<UserWithIdentities> = None;
+    while let Some(row) = rows.next()? {
+        let identity = identities::read(row, USER_COLUMNS)?;
+        match &mut found {
+            Some(found) => found.identities.push(identity),
+            None => {
+                found = Some(UserWithIdentities {
+                    user: read(row)?,
+                    identities: vec![identity],
+                });
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn with_identities(sql: &Sqlite, tenant: TenantId, user: User) -> StoreResult<UserWithIdentities> {
@@ -224,35 +283,20 @@ pub(super) fn expect_version(sql: &Sqlite, tenant: TenantId, id: UserId, expecte
     }
 }
 
-/// Whether a change of a user ends her sessions.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Sessions {
-    /// All end but this one, which made the change itself.
-    GoBut(Option<Digest>),
-    Stay,
-}
-
-/// Moves the version of a user, and the epoch when her sessions end.
-pub(super) fn touch(
+/// Ends the sessions of a user, all but the one that `keep` made the change by.
+pub(super) fn end_sessions(
     sql: &Sqlite,
     tenant: TenantId,
     id: UserId,
     at: jiff::Timestamp,
-    sessions: Sessions,
+    keep: Option<Digest>,
 ) -> StoreResult<()> {
     let gone = || corrupt(format!("identities: {id} has identities and no row in users"));
-    if let Sessions::GoBut(keep) = sessions {
-        let mut user = find(sql, tenant, id)?.ok_or_else(gone)?;
-        user.move_epoch(keep);
-        user.version += 1;
-        user.updated_at = at;
-        return put(sql, tenant, &user);
-    }
-    let rows = sql.run(
-        "UPDATE users SET version = version + 1, updated_at = ?3 WHERE tenant = ?1 AND id = ?2",
-        params![tenant, id, Millis(at)],
-    )?;
-    if rows == 1 { Ok(()) } else { Err(gone()) }
+    let mut user = find(sql, tenant, id)?.ok_or_else(gone)?;
+    user.move_epoch(keep);
+    user.version += 1;
+    user.updated_at = at;
+    put(sql, tenant, &user)
 }
 
 /// Changes a user's own record.

@@ -1,5 +1,5 @@
-//! The one thread that writes: it takes what is queued, runs each act under a savepoint of
-//! its own, commits once for all of them, and only then answers them.
+//! The one thread that writes: it takes what is queued, runs each act, commits once for all
+//! of them, and only then answers them.
 //!
 //! A batch goes through both files in an order that needs no common commit:
 //!
@@ -9,8 +9,11 @@
 //! 3. `keys.db`: keys of erased users, and keys that were made for an act that was then
 //!    refused. What a crash leaves undone here, the notes finish at the next start.
 //!
-//! What would surprise: when the disk fails under one act, the whole batch is undone and
-//! every act of it is told so, because SQLite itself rolls back more than the savepoint.
+//! What would surprise: acts look before they write, so a batch is tried without savepoints,
+//! which would copy every page that an act touches. Only when one of its acts has to be taken
+//! back it is run again with a savepoint for each, so an act can be run twice. And when the
+//! disk fails under one act, the whole batch is undone and every act of it is told so,
+//! because SQLite itself rolls back more than the savepoint.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -109,7 +112,7 @@ pub(super) type Verdict<T> = Result<T, Stop<T>>;
 /// An act in the queue, whatever its outcome is.
 trait Act: Send {
     fn keys(&self) -> &[KeyRow];
-    /// Whether it was done rather than refused.
+    /// Whether it was done rather than refused. What counts is how it ended last.
     fn run(&mut self, tx: &mut Tx<'_>, keys: NewKeys) -> StoreResult<bool>;
     /// Answers, once it is known that the outcome stays or why it does not.
     fn answer(self: Box<Self>, error: Option<StoreError>);
@@ -117,7 +120,7 @@ trait Act: Send {
 
 struct Waiting<T, F> {
     keys: Vec<KeyRow>,
-    act: Option<F>,
+    act: F,
     outcome: Option<T>,
     reply: oneshot::Sender<StoreResult<T>>,
 }
@@ -125,17 +128,14 @@ struct Waiting<T, F> {
 impl<T, F> Act for Waiting<T, F>
 where
     T: Send,
-    F: FnOnce(&mut Tx<'_>, NewKeys) -> Verdict<T> + Send,
+    F: Fn(&mut Tx<'_>, NewKeys) -> Verdict<T> + Send,
 {
     fn keys(&self) -> &[KeyRow] {
         &self.keys
     }
 
     fn run(&mut self, tx: &mut Tx<'_>, keys: NewKeys) -> StoreResult<bool> {
-        let Some(act) = self.act.take() else {
-            return Err(corrupt("an act was run twice"));
-        };
-        let (outcome, done) = match act(tx, keys) {
+        let (outcome, done) = match (self.act)(tx, keys) {
             Ok(outcome) => (outcome, true),
             Err(Stop::Refused(outcome)) => (*outcome, false),
             Err(Stop::Failed(error)) => return Err(error),
@@ -202,13 +202,13 @@ impl Writer {
     pub async fn act<T, F>(&self, keys: Vec<KeyRow>, act: F) -> StoreResult<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Tx<'_>, NewKeys) -> Verdict<T> + Send + 'static,
+        F: Fn(&mut Tx<'_>, NewKeys) -> Verdict<T> + Send + 'static,
     {
         let stopped = || StoreError::Unavailable("the store is closed".into());
         let (reply, answer) = oneshot::channel();
         let act = Box::new(Waiting {
             keys,
-            act: Some(act),
+            act,
             outcome: None,
             reply,
         });
@@ -240,6 +240,22 @@ struct Thread {
     doomed: Vec<(TenantId, UserId)>,
     /// Users whose key is deleted, but whose note is not.
     erased: Vec<(TenantId, UserId)>,
+}
+
+/// Whether an act of a batch can be taken back alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Savepoints {
+    None,
+    Each,
+}
+
+/// What the acts of a batch left to be done.
+#[derive(Default)]
+struct Ran {
+    doomed: Vec<(TenantId, UserId)>,
+    outdated: bool,
+    /// Keys that were made for acts that then were not done.
+    unused: Vec<KeyRow>,
 }
 
 /// One batch on its way, with what is known of each act.
@@ -309,8 +325,29 @@ impl Thread {
 
     /// Step 2.
     fn commit_data(&mut self, batch: &mut Batch) -> StoreResult<()> {
-        let mut doomed = Vec::new();
-        let mut outdated = false;
+        let ran = match self.run_acts(batch, Savepoints::None)? {
+            Some(ran) => Some(ran),
+            None => {
+                roll_back(&self.data);
+                self.run_acts(batch, Savepoints::Each)?
+            }
+        };
+        let ran = ran.ok_or_else(|| corrupt("an act was not taken back with its savepoint"))?;
+        let committed = self.data.run("COMMIT", []);
+        if ran.outdated {
+            self.known.forget();
+        }
+        committed?;
+        self.erased.clear();
+        self.doomed.extend(ran.doomed);
+        batch.unused = ran.unused;
+        Ok(())
+    }
+
+    /// Runs the acts of a batch in a transaction that is still open afterwards; `None` when
+    /// one of them wrote before it was refused or failed, and has no savepoint.
+    fn run_acts(&mut self, batch: &mut Batch, savepoints: Savepoints) -> StoreResult<Option<Ran>> {
+        let mut ran = Ran::default();
         let data = &self.data;
         data.run("BEGIN IMMEDIATE", [])?;
         for (tenant, user) in &self.erased {
@@ -320,16 +357,20 @@ impl Thread {
             )?;
         }
         for ((act, kept), error) in batch.acts.iter_mut().zip(&mut batch.errors) {
-            let doomed_before = doomed.len();
-            data.run("SAVEPOINT act", [])?;
+            let doomed_before = ran.doomed.len();
+            let changes_before = data.total_changes();
+            if savepoints == Savepoints::Each {
+                data.run("SAVEPOINT act", [])?;
+            }
             let mut tx = Tx {
                 sql: data,
                 clock: self.clock.as_ref(),
                 random: self.random.as_ref(),
                 ids: &mut self.ids,
-                doomed: &mut doomed,
-                outdated: &mut outdated,
+                doomed: &mut ran.doomed,
+                outdated: &mut ran.outdated,
             };
+            *error = None;
             let done = match act.run(&mut tx, *kept) {
                 Ok(done) => done,
                 Err(fault @ StoreError::Unavailable(_)) => return Err(fault),
@@ -341,22 +382,21 @@ impl Thread {
                 }
             };
             if !done {
-                data.run("ROLLBACK TO act", [])?;
-                doomed.truncate(doomed_before);
+                if savepoints == Savepoints::Each {
+                    data.run("ROLLBACK TO act", [])?;
+                } else if data.total_changes() != changes_before {
+                    return Ok(None);
+                }
+                ran.doomed.truncate(doomed_before);
                 if *kept == NewKeys::Kept {
-                    batch.unused.extend_from_slice(act.keys());
+                    ran.unused.extend_from_slice(act.keys());
                 }
             }
-            data.run("RELEASE act", [])?;
+            if savepoints == Savepoints::Each {
+                data.run("RELEASE act", [])?;
+            }
         }
-        let committed = data.run("COMMIT", []);
-        if outdated {
-            self.known.forget();
-        }
-        committed?;
-        self.erased.clear();
-        self.doomed.append(&mut doomed);
-        Ok(())
+        Ok(Some(ran))
     }
 
     /// Overwrites what a failed commit left in the log. When it was the sync that failed, the

@@ -74,6 +74,11 @@ async fn an_absorption_expects_both_as_they_were_read() {
     let good = w.absorb_of(one, other).await;
     let act = async |absorb| w.store.absorb(w.tenant, absorb).await.unwrap();
     let before = (w.get(one).await, w.get(other).await, w.events().await.len());
+    let with_second = |change: &dyn Fn(&mut MovingIdentity)| {
+        let mut absorb = good.clone();
+        change(&mut absorb.moving[1]);
+        absorb
+    };
     let changed = [
         Absorb {
             survivor_version: 9,
@@ -84,13 +89,12 @@ async fn an_absorption_expects_both_as_they_were_read() {
             ..good.clone()
         },
         Absorb {
-            tokens: vec![],
+            moving: good.moving[..1].to_vec(),
             ..good.clone()
         },
-        Absorb {
-            tokens: vec![(w.get(other).await.identities[0].id, sealed("x"))],
-            ..good.clone()
-        },
+        with_second(&|moving| moving.identity = good.moving[0].identity),
+        with_second(&|moving| moving.version += 1),
+        with_second(&|moving| moving.tokens = None),
         w.absorb_of(one, one).await,
     ];
     for absorb in changed {
@@ -113,7 +117,6 @@ async fn an_absorption_expects_both_as_they_were_read() {
     link.new_key = Some(w.new_key(one, 1));
     w.store.link(w.tenant, link).await.unwrap();
     let mut late = keyed(2);
-    late.survivor_version += 1;
     assert_eq!(act(late.clone()).await, Acted::Changed, "she has got a key");
     late.new_key = None;
     assert_eq!(act(late).await, Acted::Done);

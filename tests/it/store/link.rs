@@ -8,20 +8,20 @@ use oneself::secret::Digest;
 use oneself::store::*;
 
 #[tokio::test]
-async fn a_link_attaches_at_the_end_and_moves_the_version_alone() {
+async fn a_link_attaches_at_the_end_and_leaves_the_row_of_the_user() {
     let w = World::new().await;
     let user = w.make_user().await;
+    let before = w.get(user).await;
     w.clock.advance(Duration::from_secs(60));
     let first = w.attach(user, w.with_tokens(&w.twitter, "1")).await;
     let second = w.attach(user, w.identity(&w.google, "2")).await;
     assert_eq!((first.position, second.position), (1, 2));
     let with = w.get(user).await;
+    assert_eq!(with.user, before.user, "a plain link ends no session");
     assert_eq!(
-        (with.user.version, with.user.epoch),
-        (3, 1),
-        "a plain link ends no session"
+        (before.updated_at(), with.updated_at()),
+        (w.now() - jiff::SignedDuration::from_secs(60), w.now())
     );
-    assert_eq!(with.user.updated_at, w.now());
     assert_eq!(with.identities[1..], [first.clone(), second]);
     assert_eq!(
         w.store.find_tokens(w.tenant, first.id).await.unwrap(),
@@ -130,8 +130,8 @@ async fn a_refresh_replaces_proof_tokens_and_profile() {
     assert_eq!(act(refresh.clone()).await, Acted::Done);
     let with = w.get(user).await;
     let found = &with.identities[1];
-    assert_eq!(with.user.version, before.user.version + 1);
-    assert_eq!(with.user.epoch, 1);
+    assert_eq!(with.user, before.user);
+    assert_eq!(with.updated_at(), w.now());
     assert_eq!(
         (found.version, found.proof, found.proved_at),
         (2, Proof::CodeFlow, w.now())

@@ -198,7 +198,7 @@ impl Model {
     fn judge_unlink(&self, unlink: &Unlink) -> Result<(), Acted> {
         self.expect(unlink.user, unlink.expected_version)?;
         let identity = self.identity(unlink.user, unlink.identity).ok_or(Acted::Changed)?;
-        if identity.position == 0 {
+        if identity.position == 0 || identity.version != unlink.identity_version {
             return Err(Acted::Changed);
         }
         let others = self.users[&unlink.user]
@@ -224,7 +224,22 @@ impl Model {
             return Err(Acted::Spent);
         }
         self.expect(absorb.survivor, absorb.survivor_version)?;
-        self.expect(absorb.absorbed, absorb.absorbed_version)
+        self.expect(absorb.absorbed, absorb.absorbed_version)?;
+        let versions = |user: &UserWithIdentities| -> Vec<_> {
+            user.identities
+                .iter()
+                .map(|identity| (identity.id, identity.version))
+                .collect()
+        };
+        let read: Vec<_> = absorb
+            .moving
+            .iter()
+            .map(|moving| (moving.identity, moving.version))
+            .collect();
+        match versions(&self.users[&absorb.absorbed]) == read {
+            true => Ok(()),
+            false => Err(Acted::Changed),
+        }
     }
 
     fn judge_update(&self, update: &UserUpdate) -> Result<(), Acted> {
@@ -264,10 +279,10 @@ impl Model {
         self.tokens.remove(&identity.id);
     }
 
-    fn touch(&mut self, user: UserId, at: jiff::Timestamp, epochs: i64) {
+    fn end_sessions(&mut self, user: UserId, at: jiff::Timestamp) {
         let user = &mut self.users.get_mut(&user).unwrap().user;
         user.version += 1;
-        user.epoch += epochs;
+        user.epoch += 1;
         user.updated_at = at;
     }
 
@@ -321,7 +336,6 @@ impl Model {
                 if let Linked::Attached(identity) = self.judge_link(link) {
                     self.put(identity, &link.identity);
                 }
-                self.touch(link.user, link.event.at, 0);
                 self.remember(link.once.as_ref());
             }
             Act::Refresh(refresh) => self.apply_refresh(refresh),
@@ -361,7 +375,6 @@ impl Model {
             Some(sealed) => self.tokens.insert(refresh.identity, sealed.clone()),
             None => self.tokens.remove(&refresh.identity),
         };
-        self.touch(refresh.user, refresh.event.at, 0);
         self.remember(refresh.once.as_ref());
     }
 
@@ -384,25 +397,18 @@ impl Model {
                 self.place(identity, user.id, 0, Profile::default(), tokens.as_ref());
             }
         }
-        self.touch(unlink.user, unlink.events[0].at, 1);
+        self.end_sessions(unlink.user, unlink.events[0].at);
     }
 
     fn apply_absorb(&mut self, absorb: &Absorb) {
         let gone = self.users.remove(&absorb.absorbed).unwrap();
-        for identity in gone.identities {
+        for (identity, moving) in gone.identities.into_iter().zip(&absorb.moving) {
             let last = self.users[&absorb.survivor].identities.last().unwrap().position;
             let profile = match identity.position {
                 0 => absorb.profile.clone(),
                 _ => identity.profile.clone(),
             };
-            let tokens = absorb.tokens.iter().find(|(id, _)| *id == identity.id);
-            self.place(
-                identity,
-                absorb.survivor,
-                last + 1,
-                profile,
-                tokens.map(|(_, sealed)| sealed),
-            );
+            self.place(identity, absorb.survivor, last + 1, profile, moving.tokens.as_ref());
         }
         for survivor in self
             .aliases
@@ -412,7 +418,7 @@ impl Model {
             *survivor = absorb.survivor;
         }
         self.aliases.insert(absorb.absorbed, absorb.survivor);
-        self.touch(absorb.survivor, absorb.event.at, 1);
+        self.end_sessions(absorb.survivor, absorb.event.at);
         if let Some(spend) = &absorb.spend {
             self.spent.insert(spend.token, spend.pair);
         }

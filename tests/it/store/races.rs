@@ -167,3 +167,40 @@ async fn readers_see_a_user_and_her_identities_of_one_moment() {
     reader.await.unwrap();
     assert!(w.store.find_tokens(w.tenant, identity.id).await.unwrap() != Some(sealed("1")));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_act_that_is_taken_back_takes_nobody_along() {
+    let w = World::new().await;
+    let user = w.make_user().await;
+    let before = w.events().await.len();
+    let rounds = 100;
+    let mut good = vec![];
+    let mut bad = vec![];
+    for n in 0..rounds {
+        let (store, tenant) = (w.store.clone(), w.tenant);
+        let link = w.link(user, w.with_tokens(&w.twitter, &n.to_string()));
+        good.push(async move { store.link(tenant, link).await.unwrap() });
+        // Its second identity is found taken when the first is written already.
+        let mut twice = w.born(w.with_tokens(&w.google, &n.to_string()));
+        twice.more = Some(w.identity(&w.google, &n.to_string()));
+        twice.new_key = Some(w.new_key(twice.user.id, 1));
+        let store = w.store.clone();
+        bad.push((
+            twice.user.id,
+            async move { store.create_user(tenant, twice).await.unwrap() },
+        ));
+    }
+    let (nobody, bad): (Vec<_>, Vec<_>) = bad.into_iter().unzip();
+    let (linked, refused) = tokio::join!(at_once(good), at_once(bad));
+    assert!(linked.iter().all(|answer| matches!(answer, Linked::Attached(_))));
+    assert!(refused.iter().all(|answer| *answer == Created::IdentityTaken));
+    let mut positions: Vec<_> = w.get(user).await.identities.iter().map(|one| one.position).collect();
+    positions.sort_unstable();
+    assert_eq!(positions, (0..=rounds).collect::<Vec<_>>());
+    assert_eq!(w.events().await.len(), before + rounds as usize);
+    for (n, id) in nobody.into_iter().enumerate() {
+        assert_eq!(w.find(id).await, None);
+        assert_eq!(w.key_of(id).await, None);
+        assert_eq!(w.resolve(&w.google, &n.to_string()).await, None);
+    }
+}

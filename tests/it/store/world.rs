@@ -246,6 +246,7 @@ impl World {
             user: identity.user,
             identity: identity.id,
             expected_version,
+            identity_version: identity.version,
             force: false,
             then: AfterUnlink::Free,
             new_key: None,
@@ -298,14 +299,18 @@ impl World {
             absorbed: absorbed.user.id,
             proof: Proof::TwoProof,
         };
-        let with_tokens = absorbed.identities.iter().filter(|identity| identity.has_tokens);
+        let moving = absorbed.identities.iter().map(|identity| MovingIdentity {
+            identity: identity.id,
+            version: identity.version,
+            tokens: identity.has_tokens.then(|| sealed("absorbed")),
+        });
         Absorb {
             survivor: survivor.user.id,
             survivor_version: survivor.user.version,
             absorbed: absorbed.user.id,
             absorbed_version: absorbed.user.version,
             profile: absorbed.user.profile.clone(),
-            tokens: with_tokens.map(|identity| (identity.id, sealed("absorbed"))).collect(),
+            moving: moving.collect(),
             new_key: None,
             keep: None,
             spend: None,
