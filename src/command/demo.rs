@@ -68,7 +68,7 @@ impl Demo {
         config.check_safe()?;
         let directory = Directory::take(&config.data, "demo")?;
         let _log = start_log(&config)?;
-        open::runtime()?.block_on(async {
+        open::runtime(&config)?.block_on(async {
             let server = Prepared::new(&config, directory).await?;
             let scene = Scene::set(&server.app).await?;
             let token = TokenFile::write(&config.data, &scene.token)?;

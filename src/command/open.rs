@@ -15,12 +15,18 @@ use crate::error::Error;
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::vault::Vault;
 
-/// The threads on which everything runs.
+/// The threads on which requests are answered. They and the store's writer share the
+/// processors; one more than that costs each of them more than it brings.
 ///
 /// # Errors
 /// When the system gives none.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, Failure> {
+    let threads = match config.request_threads {
+        0 => std::thread::available_parallelism().map_or(1, |processors| processors.get() - 1),
+        threads => threads,
+    };
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.max(1))
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))

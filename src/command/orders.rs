@@ -119,7 +119,7 @@ pub fn reach(config: &Config, order: &Order) -> std::result::Result<Answer, Fail
 }
 
 fn here(config: &Config, directory: &Directory, order: &Order) -> std::result::Result<Answer, Failure> {
-    open::runtime()?.block_on(async {
+    open::runtime(config)?.block_on(async {
         let app = open::app(config, directory, config.listen).await?;
         Ok(execute(&app, order).await?)
     })

@@ -74,7 +74,7 @@ impl Serve {
         config.check_safe()?;
         let directory = Directory::take(&config.data, "serve")?;
         let _log = start_log(&config)?;
-        open::runtime()?.block_on(async {
+        open::runtime(&config)?.block_on(async {
             let server = Prepared::new(&config, directory).await?;
             print(&server.ready_line())?;
             server.serve().await;

@@ -45,6 +45,7 @@ pub struct Config {
     pub log_format: LogFormat,
     pub log_level: String,
     pub drain_seconds: u64,
+    pub request_threads: usize,
     pub max_connections: usize,
     pub max_connections_per_address: usize,
     pub password_hashes_at_once: usize,
