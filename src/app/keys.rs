@@ -79,11 +79,6 @@ impl App {
         )?))
     }
 
-    /// Whether the key of this user is open in memory.
-    pub(super) fn has_open_key(&self, tenant: TenantId, user: UserId) -> bool {
-        self.keys.records.contains_key(&(tenant, KeyOwner::User(user)))
-    }
-
     /// Forgets the key of a user who is gone.
     pub(super) fn forget_key(&self, tenant: TenantId, user: UserId) {
         self.keys.records.remove(&(tenant, KeyOwner::User(user)));

@@ -126,11 +126,7 @@ impl App {
     /// [`Error::KeyReused`].
     pub async fn link(&self, caller: &Caller, request: LinkRequest) -> Result<LinkOutcome> {
         self.may_link(caller, &request).await?;
-        let mut user = match request.user {
-            // The act itself finds out whether somebody whose key is open is still there.
-            UserRef::Id(id) if self.has_open_key(caller.tenant, id) && !request.dry_run => id,
-            _ => self.existing_user(caller.tenant, &request.user).await?,
-        };
+        let mut user = self.user_of(caller.tenant, &request).await?;
         let connection = self
             .existing_connection(caller.tenant, &request.account.connection)
             .await?;
@@ -198,6 +194,21 @@ impl App {
                 proof: Proof::TwoProof, ..
             } if !caller.scopes.has_any(OVER_ALL) => self.user_to_link(caller, &request.user).await.map(drop),
             _ => caller.needs(OVER_ALL),
+        }
+    }
+
+    /// Whom the request means. Who has a key is not looked up if the key will be needed anyway:
+    /// whether she is still there, the act finds out.
+    async fn user_of(&self, tenant: TenantId, request: &LinkRequest) -> Result<UserId> {
+        match request.user {
+            UserRef::Id(id)
+                if !request.dry_run
+                    && !request.account.tokens.is_empty()
+                    && self.find_key(tenant, KeyOwner::User(id)).await?.is_some() =>
+            {
+                Ok(id)
+            }
+            _ => self.existing_user(tenant, &request.user).await,
         }
     }
 

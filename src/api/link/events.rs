@@ -12,9 +12,6 @@ use crate::id::EventId;
 use crate::web::Json;
 use crate::web::query::Query;
 
-/// What cursors of this list are sealed for.
-const LIST: &str = "events";
-
 /// `GET /link/v1/events`: what happened, in the order in which it was committed.
 #[utoipa::path(
     get, path = "/link/v1/events", tag = "events", operation_id = "list_events",
@@ -34,12 +31,11 @@ pub async fn list(
     Asking(caller): Asking,
     query: Query,
 ) -> Result<Json<wire::EventPage>, Problem> {
-    let PageRequest { after, limit } = PageRequest::read(&app, &caller, LIST, query).await?;
-    let events = app.list_events(&caller, after.map(EventId::from_bytes), limit).await?;
-    let next = match events.last() {
-        Some(last) => Some(app.seal_cursor(caller.tenant, LIST, last.event.id.as_bytes()).await?),
-        None => None,
-    };
+    let page = PageRequest::read(&app, &caller, "events", query).await?;
+    let after = page.after.map(EventId::from_bytes);
+    let events = app.list_events(&caller, after, page.limit).await?;
+    let last = events.last().map(|last| last.event.id.as_bytes());
+    let next = page.next(&app, &caller, last).await?;
     Ok(Json(wire::EventPage {
         events: events.into_iter().map(wire::EventBody::from).collect(),
         next,

@@ -67,8 +67,9 @@ pub fn user(text: &str) -> Result<UserRef, Problem> {
     spelling::parse(text).ok_or(Problem::Core(Error::NotFound(Noun::User)))
 }
 
-/// Where a page begins and how long it may be.
+/// Where a page of a list begins and how long it may be.
 pub struct PageRequest {
+    list: &'static str,
     /// The position after which it begins.
     pub after: Option<[u8; 12]>,
     /// How many items at most.
@@ -77,7 +78,7 @@ pub struct PageRequest {
 
 impl PageRequest {
     /// Reads `after` and `limit` (1 to 100, default 50) for this list.
-    pub async fn read(app: &App, caller: &Caller, list: &str, mut query: Query) -> Result<Self, Problem> {
+    pub async fn read(app: &App, caller: &Caller, list: &'static str, mut query: Query) -> Result<Self, Problem> {
         let limit = query.opt_integer("limit", 1..=100)?.unwrap_or(50);
         let after = query.opt_text("after");
         query.finish()?;
@@ -86,8 +87,17 @@ impl PageRequest {
             Some(cursor) => Some(app.open_cursor(caller.tenant, list, &cursor).await?),
         };
         Ok(Self {
+            list,
             after,
             limit: u32::try_from(limit).unwrap_or(50),
         })
+    }
+
+    /// `next` of a page that ends at this position; an empty one has none.
+    pub async fn next(&self, app: &App, caller: &Caller, last: Option<&[u8; 12]>) -> Result<Option<String>, Problem> {
+        match last {
+            Some(last) => Ok(Some(app.seal_cursor(caller.tenant, self.list, last).await?)),
+            None => Ok(None),
+        }
     }
 }

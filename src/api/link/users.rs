@@ -9,8 +9,7 @@ use crate::api::link::error::Problem;
 use crate::api::link::request::{Asking, Idempotency, PageRequest, user};
 use crate::api::link::wire;
 use crate::app::App;
-use crate::app::users::Page;
-use crate::app::users::UserRequest;
+use crate::app::users::{Page, UserRequest};
 use crate::domain::profile::is_display_text;
 use crate::domain::{Profile, email};
 use crate::error::Error;
@@ -24,9 +23,6 @@ use crate::web::{Fields, Reason};
 
 /// The longest name, in bytes.
 const NAME_LIMIT_BYTES: usize = 300;
-
-/// What cursors of this list are sealed for.
-const LIST: &str = "users";
 
 /// `POST /link/v1/users`: makes a user, with a first account if given.
 #[utoipa::path(
@@ -143,16 +139,14 @@ pub async fn list(
     Asking(caller): Asking,
     query: Query,
 ) -> Result<Json<wire::UserPage>, Problem> {
-    let PageRequest { after, limit } = PageRequest::read(&app, &caller, LIST, query).await?;
-    let page = Page::After {
-        id: after.map(UserId::from_bytes),
-        limit,
+    let page = PageRequest::read(&app, &caller, "users", query).await?;
+    let after = Page::After {
+        id: page.after.map(UserId::from_bytes),
+        limit: page.limit,
     };
-    let found = app.list_users(&caller, page).await?;
-    let next = match found.last() {
-        Some(last) => Some(app.seal_cursor(caller.tenant, LIST, last.user.id.as_bytes()).await?),
-        None => None,
-    };
+    let found = app.list_users(&caller, after).await?;
+    let last = found.last().map(|found| found.user.id.as_bytes());
+    let next = page.next(&app, &caller, last).await?;
     let mut users = Vec::with_capacity(found.len());
     for found in found {
         users.push(wire::User::of(&app, caller.tenant, found).await?);

@@ -219,7 +219,7 @@ impl Database {
             file.pragma_update(None, "foreign_keys", "OFF")?;
             // Its own cache stays valid from act to act, because nobody else writes: what is
             // mapped instead would be looked up in the log again and again.
-            file.pragma_update(None, "cache_size", -8_192)?;
+            file.pragma_update(None, "cache_size", -16_384)?;
             file.pragma_update(None, "temp_store", "MEMORY")?;
             Ok(file)
         };
