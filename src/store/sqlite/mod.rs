@@ -23,6 +23,8 @@ mod readers;
 mod rows;
 mod search;
 mod search_order;
+#[cfg(test)]
+mod search_plans;
 mod search_sets;
 mod tenants;
 mod terms;

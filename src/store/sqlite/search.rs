@@ -38,24 +38,24 @@ const NAMED: usize = 4_000_000;
 /// Up to how many users a condition is asked of each, rather than answered for all.
 const FEW: usize = 200;
 
-const IN_RANGE: &str = "SELECT value, user_id FROM terms
+pub(super) const IN_RANGE: &str = "SELECT value, user_id FROM terms
     WHERE tenant = ?1 AND path = ?2 AND value >= ?3 AND value < ?4";
-const BELOW_PATH: &str = "SELECT user_id FROM terms WHERE tenant = ?1 AND path >= ?2 AND path < ?3";
-const NEXT_PATH: &str = "SELECT path FROM terms WHERE tenant = ?1 AND path >= ?2 ORDER BY path LIMIT 1";
-const HAS_TERM: &str = "SELECT 1 FROM terms
+pub(super) const BELOW_PATH: &str = "SELECT user_id FROM terms WHERE tenant = ?1 AND path >= ?2 AND path < ?3";
+pub(super) const NEXT_PATH: &str = "SELECT path FROM terms WHERE tenant = ?1 AND path >= ?2 ORDER BY path LIMIT 1";
+pub(super) const HAS_TERM: &str = "SELECT 1 FROM terms
     WHERE tenant = ?1 AND path = ?2 AND value = ?3 AND user_id = ?4 LIMIT 1";
-const CREATED: &str = "SELECT id FROM users WHERE tenant = ?1 AND created_at >= ?2 AND created_at < ?3";
-const AT_CONNECTION: &str = "SELECT user_id, position, subject FROM identities
+pub(super) const CREATED: &str = "SELECT id FROM users WHERE tenant = ?1 AND created_at >= ?2 AND created_at < ?3";
+pub(super) const AT_CONNECTION: &str = "SELECT user_id, position, subject FROM identities
     WHERE tenant = ?1 AND connection = ?2";
-const WITH_SUBJECT: &str = "SELECT user_id, position, subject FROM identities
+pub(super) const WITH_SUBJECT: &str = "SELECT user_id, position, subject FROM identities
     WHERE tenant = ?1 AND connection = ?2 AND issuer = ?3 AND subject = ?4";
-const WITH_SUBJECTS: &str = "SELECT user_id, position, subject FROM identities
+pub(super) const WITH_SUBJECTS: &str = "SELECT user_id, position, subject FROM identities
     WHERE tenant = ?1 AND connection = ?2 AND issuer = ?3 AND subject >= ?4 ORDER BY subject";
-const OF_USER: &str = "SELECT user_id, position, subject, connection FROM identities
+pub(super) const OF_USER: &str = "SELECT user_id, position, subject, connection FROM identities
     WHERE tenant = ?1 AND user_id = ?2";
-pub(super) const CHANGES: &str = "SELECT users.id, users.updated_at, identities.proved_at
-    FROM users JOIN identities ON identities.tenant = users.tenant AND identities.user_id = users.id
-    WHERE users.tenant = ?1 ORDER BY users.id";
+pub(super) const CHANGES: &str = "SELECT identities.user_id, users.updated_at, identities.proved_at
+    FROM identities JOIN users ON users.tenant = identities.tenant AND users.id = identities.user_id
+    WHERE identities.tenant = ?1 ORDER BY identities.user_id";
 
 /// Where searches run.
 pub(super) struct Searcher {

@@ -20,15 +20,16 @@ use crate::store::term_key;
 /// Up to how many users are looked up one by one.
 const FEW: usize = 1_000;
 
-const IDS: &str = "SELECT id FROM users WHERE tenant = ?1 ORDER BY id";
-const IDS_DOWN: &str = "SELECT id FROM users WHERE tenant = ?1 ORDER BY id DESC";
-const CREATED: &str = "SELECT id FROM users WHERE tenant = ?1 ORDER BY created_at, id";
-const CREATED_DOWN: &str = "SELECT id FROM users WHERE tenant = ?1 ORDER BY created_at DESC, id DESC";
-const VALUES: &str = "SELECT user_id FROM terms
+pub(super) const IDS: &str = "SELECT id FROM users WHERE tenant = ?1 ORDER BY id";
+pub(super) const IDS_DOWN: &str = "SELECT id FROM users WHERE tenant = ?1 ORDER BY id DESC";
+pub(super) const CREATED: &str = "SELECT id FROM users WHERE tenant = ?1 ORDER BY created_at, id";
+pub(super) const CREATED_DOWN: &str = "SELECT id FROM users WHERE tenant = ?1 ORDER BY created_at DESC, id DESC";
+pub(super) const VALUES: &str = "SELECT user_id FROM terms
     WHERE tenant = ?1 AND path = ?2 AND value < ?3 ORDER BY value, user_id";
-const VALUES_DOWN: &str = "SELECT user_id FROM terms
+pub(super) const VALUES_DOWN: &str = "SELECT user_id FROM terms
     WHERE tenant = ?1 AND path = ?2 AND value < ?3 ORDER BY value DESC, user_id DESC";
-const PRIMARIES: &str = "SELECT user_id, connection, subject FROM identities WHERE tenant = ?1 AND position = 0";
+pub(super) const PRIMARIES: &str =
+    "SELECT user_id, connection, subject FROM identities WHERE tenant = ?1 AND position = 0";
 
 /// By what one user is sorted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

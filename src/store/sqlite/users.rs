@@ -186,11 +186,11 @@ pub(super) fn list_by_email(sql: &Sqlite, tenant: TenantId, email: &str) -> Stor
         .collect()
 }
 
+pub(super) const COUNT: &str = "SELECT count(*) FROM users WHERE tenant = ?1";
+
 /// How many there are.
 pub(super) fn count(sql: &Sqlite, tenant: TenantId) -> StoreResult<u64> {
-    let count = sql.first("SELECT count(*) FROM users WHERE tenant = ?1", [tenant], |row| {
-        row.get::<_, i64>(0)
-    })?;
+    let count = sql.first(COUNT, [tenant], |row| row.get::<_, i64>(0))?;
     u64::try_from(count.unwrap_or(0)).map_err(corrupt)
 }
 

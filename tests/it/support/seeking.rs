@@ -80,12 +80,27 @@ fn collect(path: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
     }
 }
 
+/// A user, with everything that she may be found by.
+pub struct Known<'u> {
+    found: &'u UserWithIdentities,
+    leaves: Vec<(String, Value)>,
+}
+
+/// Everybody, looked at.
+pub fn look_at<'u>(users: &'u [UserWithIdentities], connections: &[Connection]) -> Vec<Known<'u>> {
+    let look = |found| Known {
+        found,
+        leaves: leaves(found, connections),
+    };
+    users.iter().map(look).collect()
+}
+
 /// Whether a user is meant.
-pub fn is_meant(query: &Query, found: &UserWithIdentities, connections: &[Connection]) -> bool {
+fn is_meant(query: &Query, known: &Known<'_>) -> bool {
     let mut meant: Vec<bool> = Vec::new();
     for node in query.nodes() {
         meant.push(match node {
-            Node::Is(condition) => meets(condition, found, connections),
+            Node::Is(condition) => meets(condition, known),
             Node::Not(n) => !meant[*n],
             Node::All(all) => all.iter().all(|n| meant[*n]),
             Node::Any(any) => any.iter().any(|n| meant[*n]),
@@ -94,8 +109,7 @@ pub fn is_meant(query: &Query, found: &UserWithIdentities, connections: &[Connec
     meant.last().copied().unwrap_or(true)
 }
 
-fn meets(condition: &Condition, found: &UserWithIdentities, connections: &[Connection]) -> bool {
-    let leaves = leaves(found, connections);
+fn meets(condition: &Condition, Known { found, leaves }: &Known<'_>) -> bool {
     match condition {
         Condition::Attribute { path, test } => leaves.iter().any(|(at, value)| {
             let below = *test == Test::Exists && at.starts_with(&format!("{path}."));
@@ -189,11 +203,9 @@ fn fits(pieces: &[Piece], text: &str) -> bool {
 }
 
 /// Everybody who is meant, in order.
-pub fn seek(query: &Query, sort: &Sort, users: &[UserWithIdentities], connections: &[Connection]) -> Vec<UserId> {
-    let meant = users.iter().filter(|found| is_meant(query, found, connections));
-    let mut keyed: Vec<_> = meant
-        .map(|found| (key(found, sort, connections), found.user.id))
-        .collect();
+pub fn seek(query: &Query, sort: &Sort, users: &[Known<'_>]) -> Vec<UserId> {
+    let meant = users.iter().filter(|known| is_meant(query, known));
+    let mut keyed: Vec<_> = meant.map(|known| (key(known, sort), known.found.user.id)).collect();
     let down = sort.direction == Direction::Descending;
     keyed.sort_by(|a, b| match (&a.0, &b.0) {
         (None, None) if sort.by == SortBy::Creation && down => b.1.cmp(&a.1),
@@ -209,7 +221,7 @@ pub fn seek(query: &Query, sort: &Sort, users: &[UserWithIdentities], connection
 /// Flags before numbers before texts.
 type Key = (u8, Option<Number>, String);
 
-fn key(found: &UserWithIdentities, sort: &Sort, connections: &[Connection]) -> Option<Key> {
+fn key(Known { found, leaves }: &Known<'_>, sort: &Sort) -> Option<Key> {
     let moment = |at: jiff::Timestamp| Some((1, Some(Number::from_i64(at.as_millisecond())), String::new()));
     match &sort.by {
         SortBy::Creation => None,
@@ -225,7 +237,6 @@ fn key(found: &UserWithIdentities, sort: &Sort, connections: &[Connection]) -> O
         }
         SortBy::Attribute(path) => {
             let folded = NAMES.contains(&path.as_str()) || path == "email";
-            let leaves = leaves(found, connections);
             let values = leaves
                 .iter()
                 .filter(|(at, _)| at == path)

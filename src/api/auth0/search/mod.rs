@@ -1,11 +1,12 @@
 //! Auth0's search language (`api/auth0.md` section 9): `q` and `sort` of `GET /api/v2/users`.
 //!
-//! `syntax.rs` reads what is written, `meaning.rs` says what it asks for in the words of the core,
-//! `dates.rs` reads moments. What would surprise: nothing of what a caller writes goes any further
+//! `syntax.rs` reads what is written, of the pieces that `scanner.rs` finds; `meaning.rs` says what
+//! it asks for in the words of the core, `dates.rs` reads moments. What would surprise: nothing of what a caller writes goes any further
 //! than this as text that could mean something; what cannot be searched by is refused by name.
 
 mod dates;
 pub mod meaning;
+mod scanner;
 pub mod syntax;
 
 use std::fmt;

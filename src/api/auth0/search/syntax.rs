@@ -5,12 +5,11 @@
 //! `AND` binds before `OR`, and terms side by side are joined by `OR`; but among those, one with
 //! `-` or `NOT` is left out of the whole, as Lucene has it: `a b -c` is `(a OR b) AND NOT c`.
 
-use std::iter::Peekable;
 use std::ops::Bound;
-use std::str::Chars;
 
+use super::scanner::Scanner;
 use super::{Refused, shown};
-use crate::domain::search::{Pattern, Piece};
+use crate::domain::search::Pattern;
 
 /// The longest query, in bytes (API-02).
 pub const LENGTH_LIMIT_BYTES: usize = 1_000;
@@ -82,11 +81,10 @@ pub fn read(text: &str) -> Result<Syntax, Refused> {
         )));
     }
     let mut reader = Reader {
-        rest: text.chars().peekable(),
+        scan: Scanner::new(text),
         nodes: Vec::new(),
         frames: vec![Frame::default()],
         terms: 0,
-        wild_terms: 0,
     };
     reader.read_all()?;
     Ok(Syntax(reader.nodes))
@@ -123,56 +121,35 @@ struct Frame {
 }
 
 struct Reader<'q> {
-    rest: Peekable<Chars<'q>>,
+    scan: Scanner<'q>,
     nodes: Vec<Node>,
     frames: Vec<Frame>,
     terms: usize,
-    wild_terms: usize,
-}
-
-/// A word that stood without quotation marks.
-struct Word {
-    pieces: Vec<Piece>,
-    /// Whether a character of it was written with a backslash.
-    escaped: bool,
-}
-
-impl Word {
-    /// Its text, if it has no wildcard.
-    fn text(&self) -> Option<String> {
-        let char = |piece: &Piece| match piece {
-            Piece::Char(c) => Some(*c),
-            _ => None,
-        };
-        self.pieces.iter().map(char).collect()
-    }
-
-    fn is_keyword(&self, keyword: &str) -> bool {
-        !self.escaped && self.text().as_deref() == Some(keyword)
-    }
 }
 
 impl Reader<'_> {
     fn read_all(&mut self) -> Result<(), Refused> {
         loop {
-            self.skip_spaces();
-            let Some(next) = self.rest.peek().copied() else { break };
+            self.scan.skip_spaces();
+            let Some(next) = self.scan.rest.peek().copied() else {
+                break;
+            };
             match next {
                 '(' => {
-                    self.rest.next();
+                    self.scan.rest.next();
                     self.open(None)?;
                 }
                 ')' => {
-                    self.rest.next();
+                    self.scan.rest.next();
                     self.close()?;
                 }
                 '-' | '!' => {
-                    self.rest.next();
+                    self.scan.rest.next();
                     self.negate();
                 }
                 '&' | '|' => self.read_signs(next)?,
                 '"' => {
-                    let text = self.read_phrase()?;
+                    let text = self.scan.read_phrase()?;
                     self.clause(None, Value::Text(text))?;
                 }
                 '[' | '{' => return Err(Refused::new("A range needs a field before it: field:[a TO b]")),
@@ -190,26 +167,22 @@ impl Reader<'_> {
         }
     }
 
-    fn skip_spaces(&mut self) {
-        while self.rest.next_if(|c| c.is_whitespace()).is_some() {}
-    }
-
     /// `&&` or `||`.
     fn read_signs(&mut self, sign: char) -> Result<(), Refused> {
-        self.rest.next();
-        if self.rest.next_if_eq(&sign).is_none() {
+        self.scan.rest.next();
+        if self.scan.rest.next_if_eq(&sign).is_none() {
             return Err(Refused::new(format!("{sign} must be doubled, or written as \\{sign}")));
         }
         self.operator(if sign == '&' { Operator::And } else { Operator::Or })
     }
 
     fn read_word_or_field(&mut self) -> Result<(), Refused> {
-        let word = self.read_word()?;
-        if self.rest.next_if_eq(&':').is_some() {
+        let word = self.scan.read_word()?;
+        if self.scan.rest.next_if_eq(&':').is_some() {
             let field = word
                 .text()
                 .ok_or_else(|| Refused::new("The name of a field has no wildcards"))?;
-            self.skip_spaces();
+            self.scan.skip_spaces();
             return self.read_value(field);
         }
         if word.is_keyword("AND") {
@@ -222,31 +195,31 @@ impl Reader<'_> {
             self.negate();
             return Ok(());
         }
-        let value = self.value_of(word)?;
+        let value = self.scan.value_of(word)?;
         self.clause(None, value)
     }
 
     /// What stands after `field:`.
     fn read_value(&mut self, field: String) -> Result<(), Refused> {
         let exists = field == "_exists_";
-        match self.rest.peek().copied() {
+        match self.scan.rest.peek().copied() {
             Some('(') if !exists => {
-                self.rest.next();
+                self.scan.rest.next();
                 self.open(Some(field))
             }
             Some('[' | '{') if !exists => {
-                let value = self.read_range()?;
+                let value = self.scan.read_range()?;
                 self.clause(Some(field), value)
             }
             Some('"') => {
-                let text = self.read_phrase()?;
+                let text = self.scan.read_phrase()?;
                 match exists {
                     true => self.clause(Some(text), Value::Exists),
                     false => self.clause(Some(field), Value::Text(text)),
                 }
             }
             Some(c) if !matches!(c, '(' | ')' | '[' | '{') => {
-                let word = self.read_word()?;
+                let word = self.scan.read_word()?;
                 if ["AND", "OR", "NOT", "TO"]
                     .iter()
                     .any(|keyword| word.is_keyword(keyword))
@@ -261,173 +234,13 @@ impl Reader<'_> {
                     let named = named.ok_or_else(|| Refused::new("_exists_ takes the name of a field"))?;
                     return self.clause(Some(named), Value::Exists);
                 }
-                let value = self.value_of(word)?;
+                let value = self.scan.value_of(word)?;
                 self.clause(Some(field), value)
             }
             _ => Err(Refused::new(format!(
                 "{}: needs a value after the colon",
                 shown(&field)
             ))),
-        }
-    }
-
-    fn read_word(&mut self) -> Result<Word, Refused> {
-        let mut word = Word {
-            pieces: Vec::new(),
-            escaped: false,
-        };
-        while let Some(c) = self.rest.peek().copied() {
-            let piece = match c {
-                c if c.is_whitespace() => break,
-                '(' | ')' | '[' | ']' | '{' | '}' | '"' | ':' | '~' | '^' => break,
-                '/' if word.pieces.is_empty() => {
-                    return Err(Refused::new(
-                        "Regular expressions are not supported; a slash is written as \\/",
-                    ));
-                }
-                '+' if word.pieces.is_empty() => {
-                    return Err(Refused::new(
-                        "+ is not supported: join terms by AND, or write it as \\+",
-                    ));
-                }
-                ';' | '<' | '>' => {
-                    return Err(Refused::new(format!(
-                        "{c} must stand in quotation marks, or be written as \\{c}"
-                    )));
-                }
-                '\\' => {
-                    self.rest.next();
-                    word.escaped = true;
-                    let escaped = self.rest.peek().copied();
-                    Piece::Char(escaped.ok_or_else(|| Refused::new("A backslash has nothing to escape"))?)
-                }
-                '*' => Piece::Many,
-                '?' => Piece::One,
-                c => Piece::Char(c),
-            };
-            self.rest.next();
-            word.pieces.push(piece);
-        }
-        if word.pieces.is_empty() {
-            let found = self
-                .rest
-                .peek()
-                .copied()
-                .map_or_else(|| "the end".to_owned(), |c| shown(c.encode_utf8(&mut [0; 4])));
-            return Err(Refused::new(format!("A term is missing before {found}")));
-        }
-        self.check_end()?;
-        Ok(word)
-    }
-
-    /// That nothing follows a term that belongs to it and is not supported.
-    fn check_end(&mut self) -> Result<(), Refused> {
-        match self.rest.peek() {
-            Some('~') => Err(Refused::new("Fuzzy and proximity searches (~) are not supported")),
-            Some('^') => Err(Refused::new("Boosting (^) is not supported")),
-            _ => Ok(()),
-        }
-    }
-
-    fn value_of(&mut self, word: Word) -> Result<Value, Refused> {
-        if let Some(text) = word.text() {
-            return Ok(Value::Text(text));
-        }
-        self.wild_terms = self.wild_terms.saturating_add(1);
-        if self.wild_terms > WILD_TERMS_LIMIT {
-            return Err(Refused::new(format!(
-                "Query has more than {WILD_TERMS_LIMIT} terms with wildcards"
-            )));
-        }
-        let is_open = |piece: &&Piece| !matches!(piece, Piece::Char(_));
-        if word.pieces.iter().filter(is_open).count() > WILDCARDS_LIMIT {
-            return Err(Refused::new(format!(
-                "A term has more than {WILDCARDS_LIMIT} wildcards"
-            )));
-        }
-        let after = word.pieces.iter().skip_while(is_open);
-        let literal = after.take_while(|piece| !is_open(piece)).count();
-        if word.pieces.first().as_ref().is_some_and(is_open) && literal < AFTER_LEADING_WILDCARD {
-            return Err(Refused::new(format!(
-                "A wildcard at the beginning needs at least {AFTER_LEADING_WILDCARD} characters after it; \
-                 _exists_:field asks whether a field is there"
-            )));
-        }
-        Ok(Value::Like(Pattern::new(word.pieces)))
-    }
-
-    fn read_phrase(&mut self) -> Result<String, Refused> {
-        self.rest.next();
-        let mut text = String::new();
-        loop {
-            match self.rest.next() {
-                None => return Err(Refused::new("A quotation mark is opened and not closed")),
-                Some('"') => break,
-                Some('\\') => {
-                    let escaped = self.rest.next();
-                    text.push(escaped.ok_or_else(|| Refused::new("A backslash has nothing to escape"))?);
-                }
-                Some(c) => text.push(c),
-            }
-        }
-        self.check_end()?;
-        Ok(text)
-    }
-
-    /// `[a TO b]`, with `{` or `}` at an end that is not included and `*` for one that is open.
-    fn read_range(&mut self) -> Result<Value, Refused> {
-        let malformed = || Refused::new("A range is written as [a TO b], {a TO b}, [a TO *] or the like");
-        let from_included = self.rest.next() == Some('[');
-        let from = self.read_end()?;
-        self.skip_spaces();
-        let to = self.read_end()?.ok_or_else(malformed)?;
-        if to != "TO" {
-            return Err(malformed());
-        }
-        let until = self.read_end()?;
-        self.skip_spaces();
-        let until_included = match self.rest.next() {
-            Some(']') => true,
-            Some('}') => false,
-            _ => return Err(malformed()),
-        };
-        self.check_end()?;
-        let end = |text: Option<String>, included| match (text, included) {
-            (None, _) => Bound::Unbounded,
-            (Some(text), true) => Bound::Included(text),
-            (Some(text), false) => Bound::Excluded(text),
-        };
-        match (end(from, from_included), end(until, until_included)) {
-            (Bound::Unbounded, Bound::Unbounded) => Ok(Value::Exists),
-            (from, until) => Ok(Value::Range(from, until)),
-        }
-    }
-
-    /// One end of a range; `None` if it is open.
-    fn read_end(&mut self) -> Result<Option<String>, Refused> {
-        self.skip_spaces();
-        if self.rest.peek() == Some(&'"') {
-            return self.read_phrase().map(Some);
-        }
-        let (mut text, mut escaped) = (String::new(), false);
-        while let Some(c) = self
-            .rest
-            .next_if(|c| !c.is_whitespace() && !matches!(c, '[' | ']' | '{' | '}' | '"'))
-        {
-            match (c, c == '\\') {
-                (_, true) => {
-                    escaped = true;
-                    let next = self.rest.next();
-                    text.push(next.ok_or_else(|| Refused::new("A backslash has nothing to escape"))?);
-                }
-                (c, false) => text.push(c),
-            }
-        }
-        match text.as_str() {
-            "" => Err(Refused::new("A range is missing an end; an open end is written as *")),
-            "*" if !escaped => Ok(None),
-            other if other.contains('*') && !escaped => Err(Refused::new("The ends of a range have no wildcards")),
-            _ => Ok(Some(text)),
         }
     }
 
@@ -472,7 +285,7 @@ impl Reader<'_> {
         match closed {
             Some(frame) if !self.frames.is_empty() => {
                 let node = self.join(frame)?;
-                self.check_end()?;
+                self.scan.check_end()?;
                 self.operand(node)
             }
             _ => Err(Refused::new("A bracket is closed and not opened")),
