@@ -83,6 +83,9 @@ pub enum Error {
         /// Seconds.
         retry_after: u32,
     },
+    /// A search would take longer than one may.
+    #[error("the search takes too long: ask for less")]
+    SearchTooLong,
     /// The store cannot write or read; nothing of this request was kept.
     #[error("the store is unavailable: {0}")]
     StoreUnavailable(String),

@@ -24,6 +24,7 @@ pub mod origins;
 mod passwords;
 pub mod read_tokens;
 pub mod resolve;
+pub mod search_users;
 mod signing;
 pub mod tenants;
 pub mod unlink;

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod key;
 pub mod profile;
 pub mod scope;
+pub mod search;
 pub mod spelling;
 pub mod tenant;
 pub mod token_set;

@@ -9,7 +9,9 @@
 //! its outcome; [`StoreError`] is for a store that cannot answer.
 
 pub mod acts;
+mod search;
 pub mod sqlite;
+mod term_key;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -18,6 +20,7 @@ pub use self::acts::{
     Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, MovingIdentity, NewIdentity,
     NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Spend, StoredSigningKey, Unlink, UserUpdate,
 };
+pub use self::search::{Search, Searched};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
     Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
@@ -137,6 +140,8 @@ pub trait Store: Send + Sync {
     async fn count_users(&self, tenant: TenantId) -> StoreResult<u64>;
     /// The users whose own e-mail is exactly this, oldest first, at most 100.
     async fn list_users_by_email(&self, tenant: TenantId, email: &str) -> StoreResult<Vec<UserWithIdentities>>;
+    /// The users that a search finds.
+    async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched>;
     /// Who logs in by this name at this connection, with the password's PHC string.
     async fn find_login(
         &self,

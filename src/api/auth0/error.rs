@@ -126,6 +126,11 @@ impl From<Error> for Problem {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.", Some("busy"))
             },
+            Error::SearchTooLong => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The search took longer than two seconds. Ask for less.",
+                Some("search_timeout"),
+            ),
             Error::StoreUnavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable.", None),
             Error::CryptoIntegrity | Error::Internal(_) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
@@ -404,7 +409,7 @@ impl From<Error> for OAuthProblem {
             | Error::SecondaryRefused
             | Error::WeakPassword(_)
             | Error::KeyReused => Self::access_denied("Unauthorized"),
-            Error::Busy { .. } | Error::StoreUnavailable(_) => Self::new(
+            Error::Busy { .. } | Error::SearchTooLong | Error::StoreUnavailable(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
                 "The server is busy.",

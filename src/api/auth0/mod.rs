@@ -23,6 +23,7 @@ mod identities;
 mod names;
 mod oauth;
 mod paging;
+pub mod search;
 mod user_bodies;
 mod users;
 mod wire;

@@ -68,6 +68,7 @@ fn spell(error: &Error) -> (StatusCode, &'static str) {
         Error::KeyReused => (StatusCode::CONFLICT, "idempotency_key_reused"),
         Error::Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "not_available"),
         Error::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        Error::SearchTooLong => (StatusCode::SERVICE_UNAVAILABLE, "search_too_long"),
         Error::StoreUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         Error::CryptoIntegrity => (StatusCode::INTERNAL_SERVER_ERROR, "crypto_integrity"),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

@@ -8,7 +8,7 @@
 use rusqlite::Connection as Sqlite;
 
 use super::writer::{NewKeys, Stop, Tx, Verdict};
-use super::{identities, once, tenants, users};
+use super::{identities, once, tenants, terms, users};
 use crate::id::{TenantId, UserId};
 use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
 
@@ -81,6 +81,7 @@ pub(super) fn refresh(tx: &mut Tx<'_>, tenant: TenantId, refresh: &Refresh, keys
     identity.proved_by = refresh.proved_by;
     identity.has_tokens = refresh.tokens.is_some();
     if let Some(profile) = refresh.profile.as_ref().filter(|_| !identity.is_primary()) {
+        terms::update_account(tx.sql, tenant, &identity, profile)?;
         identity.profile = profile.clone();
     }
     identities::update(tx.sql, tenant, &identity)?;

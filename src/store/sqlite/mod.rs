@@ -21,7 +21,13 @@ mod once;
 mod open;
 mod readers;
 mod rows;
+mod search;
+mod search_order;
+#[cfg(test)]
+mod search_plans;
+mod search_sets;
 mod tenants;
+mod terms;
 mod unlink;
 mod users;
 mod writer;
@@ -39,6 +45,7 @@ use self::open::{Database, Prepare};
 pub use self::open::{OpenError, SqliteOptions};
 use self::readers::Readers;
 use self::rows::{Sql as _, corrupt};
+use self::search::Searcher;
 use self::writer::{NewKeys, Stop, Writer};
 use crate::clock::{Clock, Random};
 use crate::domain::tenant::OpaqueCredentials;
@@ -49,14 +56,15 @@ use crate::domain::{
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{
-    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Store,
-    StoreResult, StoredSigningKey, Unlink, UserUpdate,
+    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Search,
+    Searched, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
 };
 
 /// The store in a data directory.
 pub struct SqliteStore {
     data: Readers,
     keys: Readers,
+    searcher: Searcher,
     known: Arc<Known>,
     writer: Writer,
 }
@@ -81,6 +89,7 @@ impl SqliteStore {
         let writer = Writer::start(data_writer, keys.writer()?, log, known.clone(), clock, random)
             .map_err(|error| data.explain_store(error))?;
         Ok(Self {
+            searcher: Searcher::new(data.clone()),
             data: Readers::new(data),
             keys: Readers::new(keys),
             known,
@@ -318,6 +327,10 @@ impl Store for SqliteStore {
 
     async fn list_users_by_email(&self, tenant: TenantId, email: &str) -> StoreResult<Vec<UserWithIdentities>> {
         self.data.read(|sql| users::list_by_email(sql, tenant, email))
+    }
+
+    async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
+        self.searcher.search(tenant, search).await
     }
 
     async fn find_login(

@@ -8,6 +8,7 @@ mod oauth;
 mod outcomes;
 mod paths;
 mod proof;
+mod search;
 mod users;
 
 use oneself::domain::{Scope, Scopes};

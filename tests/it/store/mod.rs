@@ -11,6 +11,7 @@ mod model;
 mod play;
 mod races;
 mod schema;
+mod search;
 mod tenants;
 mod unlink;
 mod users;

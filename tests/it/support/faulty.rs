@@ -113,6 +113,7 @@ delegate! {
     fn list_users(tenant: TenantId, page: Page) -> Vec<UserWithIdentities>;
     fn count_users(tenant: TenantId) -> u64;
     fn list_users_by_email(tenant: TenantId, email: &str) -> Vec<UserWithIdentities>;
+    fn search_users(tenant: TenantId, search: Search) -> Searched;
     fn find_login(tenant: TenantId, connection: ConnectionId, name: &LoginName) -> Option<(Identity, Option<String>)>;
     fn create_user(tenant: TenantId, new: NewUser) -> Created;
     fn update_user(tenant: TenantId, update: UserUpdate) -> Acted;

@@ -68,6 +68,7 @@ CREATE TABLE users (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX users_by_email ON users (tenant, email);
+CREATE INDEX users_by_creation ON users (tenant, created_at);
 
 -- Clustered by user, so that one user's identities lie together. The unique index carries
 -- the user of each, because the primary key is part of it.
@@ -90,6 +91,18 @@ CREATE TABLE identities (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX identities_by_key ON identities (tenant, connection, issuer, subject);
+
+-- What users are found by, beside the columns and keys above. `identity` is no bytes for what is
+-- the user's own, and otherwise the linked account that it comes from. Values are bytes that
+-- sort like them.
+CREATE TABLE terms (
+    tenant   INTEGER NOT NULL,
+    path     TEXT    NOT NULL,
+    value    BLOB    NOT NULL,
+    user_id  BLOB    NOT NULL CHECK (length(user_id) = 12),
+    identity BLOB    NOT NULL CHECK (length(identity) IN (0, 12)),
+    PRIMARY KEY (tenant, path, value, user_id, identity)
+) STRICT, WITHOUT ROWID;
 
 -- Apart from the identities, so that a link does not rewrite pages full of sealed bytes.
 CREATE TABLE token_sets (
