@@ -14,6 +14,7 @@ use crate::vault::Vault;
 pub mod authenticate;
 pub mod connections;
 pub mod cursor;
+mod delete_connection;
 pub mod events;
 mod keys;
 pub mod labels;

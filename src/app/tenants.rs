@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::app::connections::{ConnectionRequest, check_name};
 use crate::domain::tenant::OpaqueCredentials;
-use crate::domain::{Client, Connection, ConnectionRef, Grant, KeyOwner, Scopes, Settings, Tenant};
+use crate::domain::{Caller, Client, Connection, ConnectionRef, Grant, KeyOwner, Scopes, Settings, Tenant};
 use crate::error::{Error, Noun, Result, Unique};
 use crate::id::{ClientId, TenantId};
 use crate::secret::{Digest, SecretString};
@@ -172,6 +172,15 @@ impl App {
     pub async fn list_clients(&self, tenant: &str) -> Result<Vec<Client>> {
         let tenant = self.find_tenant(tenant).await?;
         Ok(self.store.list_clients(tenant.id).await?)
+    }
+
+    /// That a caller's tenant has this client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn check_client(&self, caller: &Caller, client: ClientId) -> Result<()> {
+        let known = client.tenant() == caller.tenant && self.store.find_client_epoch(client).await?.is_some();
+        known.then_some(()).ok_or(Error::NotFound(Noun::Client))
     }
 
     /// Removes a client and ends its tokens.

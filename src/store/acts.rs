@@ -51,6 +51,30 @@ pub struct NewTenant {
     pub client: Client,
 }
 
+/// How replacing a record ended that was read before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaced {
+    /// Done.
+    Done,
+    /// It is no longer as it was read: read it again.
+    Changed,
+    /// It is not there any more.
+    Gone,
+    /// What was to be replaced cannot be while identities hang on it.
+    InUse,
+}
+
+/// A connection that was deleted, and on which identities may still hang.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetiredConnection {
+    /// As it was, without its secret.
+    pub connection: Connection,
+    /// When it was deleted.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Actor,
+}
+
 /// A name by which somebody logs in at a database connection; unique there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LoginName {

@@ -16,11 +16,12 @@ use jiff::Timestamp;
 
 pub use self::acts::{
     Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, MovingIdentity, NewIdentity,
-    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Spend, StoredSigningKey, Unlink, UserUpdate,
+    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, StoredSigningKey, Unlink,
+    UserUpdate,
 };
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
-    Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
+    Actor, Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
     UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::error::Error;
@@ -87,6 +88,27 @@ pub trait Store: Send + Sync {
     async fn find_connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Connection>>;
     /// Every connection of the tenant, oldest first.
     async fn list_connections(&self, tenant: TenantId) -> StoreResult<Vec<Connection>>;
+    /// Replaces what may change of a connection: the application's secret, its id while no
+    /// identity hangs on the connection, and what Auth0's dialect keeps.
+    async fn update_connection(&self, tenant: TenantId, was: &Connection, is: &Connection) -> StoreResult<Replaced>;
+    /// Makes a connection live for nobody and erases its secret; `false` when there is none.
+    /// Its name stays taken until [`Store::delete_connection`].
+    async fn retire_connection(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        at: Timestamp,
+        by: Actor,
+    ) -> StoreResult<bool>;
+    /// The connections that were retired and are still there.
+    async fn list_retired_connections(&self, tenant: TenantId) -> StoreResult<Vec<RetiredConnection>>;
+    /// Some of the identities that hang on a connection, live or retired.
+    async fn list_identities_at(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        limit: u32,
+    ) -> StoreResult<Vec<Identity>>;
     /// Removes a connection without identities; `false` when identities hang on it.
     /// One that is not there counts as removed.
     async fn delete_connection(&self, tenant: TenantId, id: ConnectionId) -> StoreResult<bool>;

@@ -104,9 +104,13 @@ impl From<Error> for Problem {
             Error::Conflict(Unique::Email | Unique::Username | Unique::PhoneNumber | Unique::UserId) => {
                 Self::conflict("The user already exists.", "auth0_idp_error")
             }
-            Error::Conflict(
-                Unique::ConnectionName | Unique::DefaultConnection | Unique::ConnectionInUse | Unique::TenantName,
-            ) => Self::conflict("A connection with the same name already exists.", "connection_conflict"),
+            Error::Conflict(Unique::ConnectionInUse) => Self::conflict(
+                "The application of a connection cannot change while users have identities there.",
+                "connection_in_use",
+            ),
+            Error::Conflict(Unique::ConnectionName | Unique::DefaultConnection | Unique::TenantName) => {
+                Self::conflict("A connection with the same name already exists.", "connection_conflict")
+            }
             Error::ProofRejected(fault) => proof_rejected(fault),
             Error::SecondaryRefused => {
                 Self::bad_request("Unable to link with the secondary account.", "unable_to_link")
@@ -318,6 +322,21 @@ pub fn of_update(error: Error) -> Problem {
         },
         other => other.into(),
     }
+}
+
+/// Errors of deleting somebody by her e-mail address at a connection.
+pub fn of_delete_at(error: Error) -> Problem {
+    match error {
+        Error::Invalid { .. } => {
+            Problem::bad_request("The connection must be a database connection.", "operation_not_supported")
+        }
+        other => other.into(),
+    }
+}
+
+/// A connection that nobody can come by.
+pub fn offline() -> Problem {
+    not_found("The connection is not online.", "connection_offline")
 }
 
 fn no_usernames() -> Problem {

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::domain::Scope;
 use crate::web::Dialect;
 
+mod connection_bodies;
 mod connections;
 mod discovery;
 mod error;
@@ -109,6 +110,42 @@ pub static GUARDED: &[Route] = &[
         path: "/api/v2/connections/{id}",
         any_of: &[Scope::ReadConnections],
         handler: || get(connections::find),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/connections/{id}",
+        any_of: &[Scope::UpdateConnections],
+        handler: || patch(connections::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/connections/{id}",
+        any_of: &[Scope::DeleteConnections],
+        handler: || delete(connections::remove),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/connections/{id}/clients",
+        any_of: &[Scope::ReadConnections],
+        handler: || get(connections::list_clients),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/connections/{id}/clients",
+        any_of: &[Scope::UpdateConnections],
+        handler: || patch(connections::update_clients),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/connections/{id}/users",
+        any_of: &[Scope::DeleteUsers],
+        handler: || delete(connections::remove_user),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/connections/{id}/status",
+        any_of: &[Scope::ReadConnections],
+        handler: || get(connections::status),
     },
 ];
 

@@ -262,8 +262,15 @@ fn default_options(strategy: &str) -> Object {
     }
 }
 
+/// The clients that a connection is enabled for.
+pub fn enabled_clients(connection: &Connection) -> Vec<String> {
+    let kept = connection.auth0.get("enabled_clients").and_then(Value::as_array);
+    let ids = kept.into_iter().flatten().filter_map(Value::as_str);
+    ids.map(str::to_owned).collect()
+}
+
 /// A moment: UTC, with milliseconds.
-fn time(at: Timestamp) -> Value {
+pub fn time(at: Timestamp) -> Value {
     format!("{at:.3}").into()
 }
 

@@ -10,6 +10,7 @@
 
 mod absorb;
 mod checkpoint;
+mod connections;
 mod create_user;
 mod events;
 mod identities;
@@ -43,14 +44,14 @@ use self::writer::{NewKeys, Stop, Writer};
 use crate::clock::{Clock, Random};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
-    Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
+    Actor, Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
     UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{
-    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Store,
-    StoreResult, StoredSigningKey, Unlink, UserUpdate,
+    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Replaced,
+    RetiredConnection, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
 };
 
 /// The store in a data directory.
@@ -207,6 +208,39 @@ impl Store for SqliteStore {
 
     async fn list_connections(&self, tenant: TenantId) -> StoreResult<Vec<Connection>> {
         self.data.read_one(|sql| tenants::list_connections(sql, tenant))
+    }
+
+    async fn update_connection(&self, tenant: TenantId, was: &Connection, is: &Connection) -> StoreResult<Replaced> {
+        let (was, is) = (was.clone(), is.clone());
+        self.writer
+            .act(vec![], move |tx, _| connections::update(tx, tenant, &was, &is))
+            .await
+    }
+
+    async fn retire_connection(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        at: Timestamp,
+        by: Actor,
+    ) -> StoreResult<bool> {
+        self.writer
+            .act(vec![], move |tx, _| connections::retire(tx, tenant, id, at, by))
+            .await
+    }
+
+    async fn list_retired_connections(&self, tenant: TenantId) -> StoreResult<Vec<RetiredConnection>> {
+        self.data.read_one(|sql| connections::retired(sql, tenant))
+    }
+
+    async fn list_identities_at(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        limit: u32,
+    ) -> StoreResult<Vec<Identity>> {
+        self.data
+            .read_one(|sql| identities::at(sql, tenant, connection, limit))
     }
 
     async fn delete_connection(&self, tenant: TenantId, id: ConnectionId) -> StoreResult<bool> {

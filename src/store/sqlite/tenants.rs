@@ -1,7 +1,7 @@
 //! Tenants, their clients and their connections: few rows, written by operators.
 //!
 //! What would surprise: a client is found without naming its tenant, because its id begins
-//! with the tenant's.
+//! with the tenant's; and a connection that was retired is not found here at all.
 
 use rusqlite::{Connection as Sqlite, Row, params};
 
@@ -202,8 +202,9 @@ pub(super) fn delete_client(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
     Ok(rows > 0)
 }
 
-const CONNECTION: &str = "SELECT id, name, provider, issuer, client_id, client_secret, auth0, created_at
-    FROM connections";
+/// What [`read_connection`] reads. Whoever asks decides about those that were retired.
+pub(super) const CONNECTION: &str = "SELECT id, name, provider, issuer, client_id, client_secret, auth0, created_at,
+    deleted_at, deleted_by FROM connections";
 
 /// Keeps a connection.
 pub(super) fn create_connection(tx: &mut Tx<'_>, tenant: TenantId, connection: &Connection) -> Verdict<bool> {
@@ -232,7 +233,7 @@ pub(super) fn create_connection(tx: &mut Tx<'_>, tenant: TenantId, connection: &
     Ok(true)
 }
 
-/// The connection that is meant.
+/// The live connection that is meant.
 pub(super) fn find_connection(
     sql: &Sqlite,
     tenant: TenantId,
@@ -240,28 +241,28 @@ pub(super) fn find_connection(
 ) -> StoreResult<Option<Connection>> {
     match which {
         ConnectionRef::Id(id) => sql.first(
-            &format!("{CONNECTION} WHERE tenant = ?1 AND id = ?2"),
+            &format!("{CONNECTION} WHERE tenant = ?1 AND id = ?2 AND deleted_at IS NULL"),
             params![tenant, id],
             read_connection,
         ),
         ConnectionRef::Name(name) => sql.first(
-            &format!("{CONNECTION} WHERE tenant = ?1 AND name = ?2"),
+            &format!("{CONNECTION} WHERE tenant = ?1 AND name = ?2 AND deleted_at IS NULL"),
             params![tenant, name],
             read_connection,
         ),
     }
 }
 
-/// Every connection of the tenant, oldest first.
+/// Every live connection of the tenant, oldest first.
 pub(super) fn list_connections(sql: &Sqlite, tenant: TenantId) -> StoreResult<Vec<Connection>> {
     sql.all(
-        &format!("{CONNECTION} WHERE tenant = ?1 ORDER BY created_at, id"),
+        &format!("{CONNECTION} WHERE tenant = ?1 AND deleted_at IS NULL ORDER BY created_at, id"),
         [tenant],
         read_connection,
     )
 }
 
-fn read_connection(row: &Row<'_>) -> rusqlite::Result<Connection> {
+pub(super) fn read_connection(row: &Row<'_>) -> rusqlite::Result<Connection> {
     let Json(auth0) = row.get("auth0")?;
     let Millis(created_at) = row.get("created_at")?;
     Ok(Connection {
@@ -293,19 +294,19 @@ pub(super) fn delete_connection(tx: &mut Tx<'_>, tenant: TenantId, id: Connectio
     Ok(true)
 }
 
-/// The provider of a connection; `None` when there is no such connection.
+/// The provider of a live connection; `None` when there is no such connection.
 pub(super) fn provider_of(sql: &Sqlite, tenant: TenantId, connection: ConnectionId) -> StoreResult<Option<String>> {
     sql.first(
-        "SELECT provider FROM connections WHERE tenant = ?1 AND id = ?2",
+        "SELECT provider FROM connections WHERE tenant = ?1 AND id = ?2 AND deleted_at IS NULL",
         params![tenant, connection],
         |row| row.get(0),
     )
 }
 
-/// The connections of a provider, with the issuer of each.
+/// The live connections of a provider, with the issuer of each.
 pub(super) fn of_provider(sql: &Sqlite, tenant: TenantId, provider: &str) -> StoreResult<Vec<(ConnectionId, String)>> {
     sql.all(
-        "SELECT id, issuer FROM connections WHERE tenant = ?1 AND provider = ?2 ORDER BY id",
+        "SELECT id, issuer FROM connections WHERE tenant = ?1 AND provider = ?2 AND deleted_at IS NULL ORDER BY id",
         params![tenant, provider],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
@@ -320,12 +321,12 @@ pub(super) fn key_part(
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     match which {
         ConnectionRef::Id(id) => sql.first(
-            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND id = ?2",
+            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND id = ?2 AND deleted_at IS NULL",
             params![tenant, id],
             read,
         ),
         ConnectionRef::Name(name) => sql.first(
-            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND name = ?2",
+            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND name = ?2 AND deleted_at IS NULL",
             params![tenant, name],
             read,
         ),

@@ -96,6 +96,10 @@ delegate! {
     fn create_connection(tenant: TenantId, connection: &Connection) -> bool;
     fn find_connection(tenant: TenantId, which: &ConnectionRef) -> Option<Connection>;
     fn list_connections(tenant: TenantId) -> Vec<Connection>;
+    fn update_connection(tenant: TenantId, was: &Connection, is: &Connection) -> Replaced;
+    fn retire_connection(tenant: TenantId, id: ConnectionId, at: Timestamp, by: Actor) -> bool;
+    fn list_retired_connections(tenant: TenantId) -> Vec<RetiredConnection>;
+    fn list_identities_at(tenant: TenantId, connection: ConnectionId, limit: u32) -> Vec<Identity>;
     fn delete_connection(tenant: TenantId, id: ConnectionId) -> bool;
     fn find_tenant_key(tenant: TenantId) -> Option<WrappedKey>;
     fn find_key(tenant: TenantId, owner: KeyOwner) -> Option<WrappedKey>;

@@ -30,6 +30,7 @@ CREATE TABLE clients (
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
+-- One with a `deleted_at` is live for nobody; its row stays until no identity hangs on it.
 CREATE TABLE connections (
     tenant        INTEGER NOT NULL,
     id            INTEGER NOT NULL CHECK (id > 0),
@@ -40,6 +41,9 @@ CREATE TABLE connections (
     client_secret BLOB,
     auth0         TEXT    NOT NULL,
     created_at    INTEGER NOT NULL,
+    deleted_at    INTEGER,
+    deleted_by    BLOB,
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL)),
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
