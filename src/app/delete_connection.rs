@@ -30,7 +30,10 @@ impl App {
     /// [`Error::InsufficientScope`]; [`Error::Unsupported`] for the built-in connection.
     pub async fn delete_connection(self: &Arc<Self>, caller: &Caller, id: ConnectionId) -> Result<Option<Timestamp>> {
         caller.needs(&[Scope::DeleteConnections])?;
-        let found = self.store.find_connection(caller.tenant, &ConnectionRef::Id(id)).await?;
+        let found = self
+            .store
+            .find_connection(caller.tenant, &ConnectionRef::Id(id))
+            .await?;
         let Some(connection) = found else { return Ok(None) };
         if connection.is_built_in() {
             return Err(Error::Unsupported("deleting the built-in connection"));

@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 pub use self::acts::{
     Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, MovingIdentity, NewIdentity,
-    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, StoredSigningKey, Unlink,
-    UserUpdate,
+    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, StoredSigningKey,
+    Unlink, UserUpdate,
 };
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{

@@ -59,7 +59,10 @@ pub async fn list(
         cursors: LIST,
         position: &position,
     };
-    Ok(wire::json(StatusCode::OK, &pages.answer(&app, &caller, &list, found, show).await?))
+    Ok(wire::json(
+        StatusCode::OK,
+        &pages.answer(&app, &caller, &list, found, show).await?,
+    ))
 }
 
 /// `POST /api/v2/connections`.
@@ -136,7 +139,9 @@ pub async fn list_clients(
     };
     let checkpoint = checkpoint.unwrap_or_default();
     let show = |id: &String| json!({ "client_id": id });
-    let body = checkpoint.answer(&app, &caller, &list, wire::enabled_clients(&found), show).await?;
+    let body = checkpoint
+        .answer(&app, &caller, &list, wire::enabled_clients(&found), show)
+        .await?;
     Ok(wire::json(StatusCode::OK, &body))
 }
 

@@ -327,9 +327,10 @@ pub fn of_update(error: Error) -> Problem {
 /// Errors of deleting somebody by her e-mail address at a connection.
 pub fn of_delete_at(error: Error) -> Problem {
     match error {
-        Error::Invalid { .. } => {
-            Problem::bad_request("The connection must be a database connection.", "operation_not_supported")
-        }
+        Error::Invalid { .. } => Problem::bad_request(
+            "The connection must be a database connection.",
+            "operation_not_supported",
+        ),
         other => other.into(),
     }
 }

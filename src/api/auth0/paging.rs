@@ -148,7 +148,9 @@ impl Checkpoint {
         let mut answer = Object::new();
         answer.insert(list.name.to_owned(), found.iter().map(show).collect());
         if let Some(last) = found.last().filter(|_| more) {
-            let next = app.seal_cursor(caller.tenant, list.cursors, &(list.position)(last)).await?;
+            let next = app
+                .seal_cursor(caller.tenant, list.cursors, &(list.position)(last))
+                .await?;
             answer.insert("next".to_owned(), next.into());
         }
         Ok(Value::Object(answer))

@@ -239,8 +239,7 @@ impl Store for SqliteStore {
         connection: ConnectionId,
         limit: u32,
     ) -> StoreResult<Vec<Identity>> {
-        self.data
-            .read_one(|sql| identities::at(sql, tenant, connection, limit))
+        self.data.read_one(|sql| identities::at(sql, tenant, connection, limit))
     }
 
     async fn delete_connection(&self, tenant: TenantId, id: ConnectionId) -> StoreResult<bool> {

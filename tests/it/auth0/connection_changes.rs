@@ -13,7 +13,14 @@ impl World {
     /// Waits until no identity is left of any connection that was deleted.
     async fn until_swept(&self) {
         let swept = async {
-            while !self.server.store.list_retired_connections(self.tenant.id()).await.unwrap().is_empty() {
+            while !self
+                .server
+                .store
+                .list_retired_connections(self.tenant.id())
+                .await
+                .unwrap()
+                .is_empty()
+            {
                 tokio::task::yield_now().await;
             }
         };
@@ -26,7 +33,10 @@ impl World {
     }
 
     async fn sound(&self) {
-        let page = oneself::store::Page::After { id: None, limit: 10_000 };
+        let page = oneself::store::Page::After {
+            id: None,
+            limit: 10_000,
+        };
         let users = self.server.store.list_users(self.tenant.id(), page).await.unwrap();
         check_invariants(&*self.server.store, &self.server.vault, self.tenant.id(), &users).await;
     }
@@ -42,23 +52,43 @@ async fn options_are_replaced_whole_and_the_display_name_falls_back() {
         }))
         .await;
     let path = format!("/api/v2/connections/{id}");
-    let now = w.patch_connection(&id, json!({"options": {"client_id": "app", "allowed_audiences": []}})).await;
+    let now = w
+        .patch_connection(&id, json!({"options": {"client_id": "app", "allowed_audiences": []}}))
+        .await;
     assert_eq!(now["options"], json!({"client_id": "app", "allowed_audiences": []}));
     assert_eq!(now["display_name"], "google", "left out, it is the name again");
-    assert_eq!((&now["show_as_button"], &now["metadata"]), (&json!(true), &json!({"a": "b"})));
+    assert_eq!(
+        (&now["show_as_button"], &now["metadata"]),
+        (&json!(true), &json!({"a": "b"}))
+    );
     assert_eq!(w.client.get(&path).await.expect(200).json(), now);
     let kept = async || {
         let which = ConnectionRef::Name("google".to_owned());
-        w.server.store.find_connection(w.tenant.id(), &which).await.unwrap().unwrap()
+        w.server
+            .store
+            .find_connection(w.tenant.id(), &which)
+            .await
+            .unwrap()
+            .unwrap()
     };
     let secret = kept().await.client_secret;
     assert!(secret.is_some(), "it stays with its application");
 
-    let now = w.patch_connection(&id, json!({"display_name": "G", "metadata": {}, "is_domain_connection": true})).await;
+    let now = w
+        .patch_connection(
+            &id,
+            json!({"display_name": "G", "metadata": {}, "is_domain_connection": true}),
+        )
+        .await;
     assert_eq!((&now["display_name"], &now["metadata"]), (&json!("G"), &json!({})));
-    assert_eq!(now["options"], json!({"client_id": "app", "allowed_audiences": []}), "not sent, not replaced");
+    assert_eq!(
+        now["options"],
+        json!({"client_id": "app", "allowed_audiences": []}),
+        "not sent, not replaced"
+    );
     assert_eq!(kept().await.client_secret, secret);
-    w.patch_connection(&id, json!({"options": {"client_id": "app", "client_secret": "other"}})).await;
+    w.patch_connection(&id, json!({"options": {"client_id": "app", "client_secret": "other"}}))
+        .await;
     assert!(kept().await.client_secret != secret);
     let now = w.patch_connection(&id, json!({"options": {}})).await;
     assert_eq!(now["options"], json!({}));
@@ -72,13 +102,17 @@ async fn options_are_replaced_whole_and_the_display_name_falls_back() {
 #[tokio::test]
 async fn an_application_stays_while_people_are_known_by_it() {
     let w = World::new().await;
-    let body = json!({"name": "corp", "strategy": "oidc", "options": {"client_id": "app", "issuer": "https://i.example"}});
+    let body =
+        json!({"name": "corp", "strategy": "oidc", "options": {"client_id": "app", "issuer": "https://i.example"}});
     let id = w.connection(body).await;
     let path = format!("/api/v2/connections/{id}");
     let body = json!({"options": {"client_id": "app", "issuer": "https://other.example"}});
     refused(&w.client.patch(&path, body).await, 400, "invalid_body");
-    w.patch_connection(&id, json!({"options": {"client_id": "second", "issuer": "https://i.example"}}))
-        .await;
+    w.patch_connection(
+        &id,
+        json!({"options": {"client_id": "second", "issuer": "https://i.example"}}),
+    )
+    .await;
     let body = json!({"identity": {"connection": "corp", "subject": "1"}});
     w.client.post("/link/v1/users", body).await.expect(201);
     let body = json!({"options": {"client_id": "third", "issuer": "https://i.example"}});
@@ -96,7 +130,12 @@ async fn parallel_changes_of_a_connection_are_all_kept() {
     let path = format!("/api/v2/connections/{id}/clients");
     let mut clients = Vec::new();
     for n in 0..6 {
-        let (client, _) = w.server.app.add_client("acme", &format!("c{n}"), &[], None).await.unwrap();
+        let (client, _) = w
+            .server
+            .app
+            .add_client("acme", &format!("c{n}"), &[], None)
+            .await
+            .unwrap();
         clients.push(client.id.to_string());
     }
     let all = clients.iter().map(|client| {
@@ -105,8 +144,15 @@ async fn parallel_changes_of_a_connection_are_all_kept() {
         async move { caller.await.patch(&path, client).await }
     });
     let replies = join(all.collect()).await;
-    assert!(replies.iter().all(|reply| reply.status == 204 || reply.status == 503), "{replies:?}");
-    let done: Vec<_> = clients.iter().zip(&replies).filter(|(_, reply)| reply.status == 204).collect();
+    assert!(
+        replies.iter().all(|reply| reply.status == 204 || reply.status == 503),
+        "{replies:?}"
+    );
+    let done: Vec<_> = clients
+        .iter()
+        .zip(&replies)
+        .filter(|(_, reply)| reply.status == 204)
+        .collect();
     let shown = w.client.get(&path).await.expect(200).json();
     assert_eq!(shown["clients"].as_array().unwrap().len(), done.len());
 }
@@ -138,10 +184,18 @@ async fn a_connection_is_enabled_for_clients_one_by_one() {
     let path = format!("/api/v2/connections/{id}/clients");
     let mut clients = Vec::new();
     for n in 0..5 {
-        let (client, _) = w.server.app.add_client("acme", &format!("c{n}"), &[], None).await.unwrap();
+        let (client, _) = w
+            .server
+            .app
+            .add_client("acme", &format!("c{n}"), &[], None)
+            .await
+            .unwrap();
         clients.push(client.id.to_string());
     }
-    let body: Value = clients.iter().map(|id| json!({"client_id": id, "status": true})).collect();
+    let body: Value = clients
+        .iter()
+        .map(|id| json!({"client_id": id, "status": true}))
+        .collect();
     w.client.patch(&path, body).await.expect(204);
     let shown = w.client.get(&format!("/api/v2/connections/{id}")).await.json();
     assert_eq!(shown["enabled_clients"], json!(clients));
@@ -152,7 +206,10 @@ async fn a_connection_is_enabled_for_clients_one_by_one() {
         let Some(next) = page["next"].as_str() else { break };
         query = format!("take=2&from={next}");
     }
-    let mut seen: Vec<_> = seen.iter().map(|one| one["client_id"].as_str().unwrap().to_owned()).collect();
+    let mut seen: Vec<_> = seen
+        .iter()
+        .map(|one| one["client_id"].as_str().unwrap().to_owned())
+        .collect();
     seen.sort();
     clients.sort();
     assert_eq!(seen, clients);
@@ -177,7 +234,10 @@ async fn a_connection_is_enabled_for_clients_one_by_one() {
         (json!([{"client_id": clients[0]}]), "status"),
         (json!([{"client_id": clients[0], "status": "yes"}]), "status"),
         (json!([{"client_id": clients[0], "status": true, "x": 1}]), "x"),
-        (vec![json!({"client_id": clients[0], "status": false}); 51].into(), "too long"),
+        (
+            vec![json!({"client_id": clients[0], "status": false}); 51].into(),
+            "too long",
+        ),
     ] {
         let reply = w.client.patch(&path, body.clone()).await;
         refused(&reply, 400, "invalid_body");
@@ -211,7 +271,10 @@ async fn a_deleted_connection_takes_along_what_hangs_on_it() {
     let id = three(&w).await;
     for n in 0..70 {
         w.client
-            .post("/link/v1/users", json!({"identity": {"connection": "Doomed", "subject": format!("s{n}")}}))
+            .post(
+                "/link/v1/users",
+                json!({"identity": {"connection": "Doomed", "subject": format!("s{n}")}}),
+            )
             .await
             .expect(201);
     }
@@ -225,8 +288,15 @@ async fn a_deleted_connection_takes_along_what_hangs_on_it() {
     let owner = w.get("auth0|owner").await.expect(200).json();
     assert_eq!(ids(&owner["identities"]), ["owner"]);
     w.get("auth0|bystander").await.expect(200);
-    let total = w.client.get("/api/v2/users?include_totals=true&per_page=0").await.json();
-    assert_eq!(total["total"], 72, "those of /link/v1 are born in the built-in connection");
+    let total = w
+        .client
+        .get("/api/v2/users?include_totals=true&per_page=0")
+        .await
+        .json();
+    assert_eq!(
+        total["total"], 72,
+        "those of /link/v1 are born in the built-in connection"
+    );
     let events = w.server.store.list_events(w.tenant.id(), None, 1000).await.unwrap();
     let count = |name| events.iter().filter(|event| event.what.kind.name() == name).count();
     assert_eq!((count("user.deleted"), count("identity.freed")), (1, 72));
@@ -245,21 +315,45 @@ async fn a_deletion_that_was_broken_off_shows_no_live_connection_and_is_finished
     let number: ConnectionId = id.parse().unwrap();
     let now = w.server.app.now();
     // As a crash leaves it that came right after the first act.
-    assert!(w.server.store.retire_connection(w.tenant.id(), number, now, Actor::Operator).await.unwrap());
-    assert!(!w.server.store.retire_connection(w.tenant.id(), number, now, Actor::Operator).await.unwrap());
+    assert!(
+        w.server
+            .store
+            .retire_connection(w.tenant.id(), number, now, Actor::Operator)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !w.server
+            .store
+            .retire_connection(w.tenant.id(), number, now, Actor::Operator)
+            .await
+            .unwrap()
+    );
     for (method, path) in [
         ("GET", format!("/api/v2/connections/{id}")),
         ("GET", format!("/api/v2/connections/{id}/status")),
         ("GET", format!("/api/v2/connections/{id}/clients")),
         ("DELETE", format!("/api/v2/connections/{id}/users?email=a@x.example")),
     ] {
-        refused(&w.client.request(method, &path, &[], ()).await, 404, "inexistent_connection");
+        refused(
+            &w.client.request(method, &path, &[], ()).await,
+            404,
+            "inexistent_connection",
+        );
     }
     assert_eq!(w.client.get("/api/v2/connections?name=Doomed").await.json(), json!([]));
     let again = json!({"name": "Doomed", "strategy": "auth0"});
-    refused(&w.client.post("/api/v2/connections", again).await, 409, "connection_conflict");
+    refused(
+        &w.client.post("/api/v2/connections", again).await,
+        409,
+        "connection_conflict",
+    );
     let user = json!({"connection": "Doomed", "email": "new@x.example", "password": PASSWORD});
-    refused(&w.client.post("/api/v2/users", user).await, 400, "inexistent_connection");
+    refused(
+        &w.client.post("/api/v2/users", user).await,
+        400,
+        "inexistent_connection",
+    );
     let link = json!({"provider": "auth0", "user_id": "born", "connection_id": id});
     refused(&w.link("auth0|owner", link).await, 400, "inexistent_connection");
     let web = w.web().await;
@@ -290,19 +384,37 @@ async fn the_built_in_connection_stays_and_foreign_ones_are_not_there() {
     for id in [mine.as_str(), "con_0000000000000001", "con_ABCDEFGHIJKLMNOP"] {
         let path = format!("/api/v2/connections/{id}");
         let clients = format!("{path}/clients");
-        refused(&stranger.patch(&path, json!({"metadata": {}})).await, 404, "inexistent_connection");
+        refused(
+            &stranger.patch(&path, json!({"metadata": {}})).await,
+            404,
+            "inexistent_connection",
+        );
         refused(&stranger.get(&clients).await, 404, "inexistent_connection");
         let body = json!([{"client_id": "any", "status": false}]);
         refused(&stranger.patch(&clients, body).await, 404, "inexistent_connection");
-        refused(&stranger.get(&format!("{path}/status")).await, 404, "inexistent_connection");
+        refused(
+            &stranger.get(&format!("{path}/status")).await,
+            404,
+            "inexistent_connection",
+        );
         let users = format!("{path}/users?email=a@x.example");
         refused(&stranger.delete(&users).await, 404, "inexistent_connection");
         stranger.delete(&path).await.expect(204);
     }
     w.client.get(&format!("/api/v2/connections/{mine}")).await.expect(200);
-    for (method, tail) in [("PATCH", ""), ("DELETE", ""), ("GET", "/clients"), ("PATCH", "/clients"), ("GET", "/status")] {
+    for (method, tail) in [
+        ("PATCH", ""),
+        ("DELETE", ""),
+        ("GET", "/clients"),
+        ("PATCH", "/clients"),
+        ("GET", "/status"),
+    ] {
         let path = format!("/api/v2/connections/x{tail}");
-        let body = if tail.is_empty() { json!({"metadata": {}}) } else { json!([{"client_id": "x", "status": false}]) };
+        let body = if tail.is_empty() {
+            json!({"metadata": {}})
+        } else {
+            json!([{"client_id": "x", "status": false}])
+        };
         let reply = match method {
             "PATCH" => w.client.patch(&path, body).await,
             _ => w.client.request(method, &path, &[], ()).await,
@@ -324,7 +436,11 @@ async fn people_are_deleted_by_their_address_at_a_database() {
     w.get("auth0|owner").await.expect(200);
     delete("second@x.example").await.expect(204);
     let owner = w.get("auth0|owner").await.expect(200).json();
-    assert_eq!(ids(&owner["identities"]), ["owner", "other"], "only that account of hers");
+    assert_eq!(
+        ids(&owner["identities"]),
+        ["owner", "other"],
+        "only that account of hers"
+    );
     delete("BORN@x.example").await.expect(204);
     refused(&w.get("auth0|born").await, 404, "inexistent_user");
     for bad in ["", "?email=", "?email=nobody", "?email=a@x.example&x=1"] {
@@ -345,7 +461,10 @@ async fn people_are_deleted_by_their_address_at_a_database() {
 async fn a_connection_is_online_when_it_needs_no_connector() {
     let w = World::new().await;
     let database = w.connection_named(DATABASE).await;
-    w.client.get(&format!("/api/v2/connections/{database}/status")).await.expect(200);
+    w.client
+        .get(&format!("/api/v2/connections/{database}/status"))
+        .await
+        .expect(200);
     let directory = w.connection(json!({"name": "corp", "strategy": "ad"})).await;
     let reply = w.client.get(&format!("/api/v2/connections/{directory}/status")).await;
     refused_with(&reply, 404, "connection_offline", "The connection is not online.");

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod checks;
+mod connection_bodies;
 mod connection_changes;
 mod connections;
 mod guard;
