@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::domain::Scope;
+use crate::domain::{Quota, Scope};
 
 /// What the core answers.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -83,6 +83,9 @@ pub enum Error {
         /// Seconds.
         retry_after: u32,
     },
+    /// More requests came than this tenant, client or address may make.
+    #[error("too many requests")]
+    TooManyRequests(Quota),
     /// The store cannot write or read; nothing of this request was kept.
     #[error("the store is unavailable: {0}")]
     StoreUnavailable(String),

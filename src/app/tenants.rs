@@ -92,9 +92,9 @@ impl App {
     /// # Errors
     /// Those of the store.
     pub async fn settings_of(&self, tenant: TenantId) -> Result<Settings> {
-        let tenant = self.store.find_tenant(tenant).await?;
-        tenant
-            .map(|tenant| tenant.settings)
+        self.store
+            .find_settings(tenant)
+            .await?
             .ok_or(Error::NotFound(Noun::Tenant))
     }
 

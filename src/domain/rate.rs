@@ -113,7 +113,10 @@ impl Bucket {
         let quota = Quota {
             limit: rate.burst,
             remaining: u32::try_from(self.thousandths / WHOLE).unwrap_or(u32::MAX),
-            reset: next_ms.saturating_add(999).div_euclid(1000).max(this_second.saturating_add(1)),
+            reset: next_ms
+                .saturating_add(999)
+                .div_euclid(1000)
+                .max(this_second.saturating_add(1)),
             retry_after: u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(1).max(1),
         };
         if quota.remaining == 0 { Err(quota) } else { Ok(quota) }
@@ -176,7 +179,10 @@ mod tests {
 
     #[test]
     fn a_bucket_empties_and_fills_with_time() {
-        let rate = Rate { burst: 3, per_second: 2 };
+        let rate = Rate {
+            burst: 3,
+            per_second: 2,
+        };
         let mut bucket = Bucket::full(rate, at(10_000));
         let first = bucket.take(rate, at(10_000)).unwrap();
         assert_eq!((first.limit, first.remaining, first.reset), (3, 2, 11));
@@ -186,7 +192,10 @@ mod tests {
         assert_eq!((none.remaining, none.reset, none.retry_after), (0, 11, 1));
         bucket.take(rate, at(10_500)).unwrap();
         bucket.take(rate, at(10_500)).unwrap_err();
-        assert!(bucket.take(rate, at(9_000)).is_err(), "time that runs backwards gives nothing");
+        assert!(
+            bucket.take(rate, at(9_000)).is_err(),
+            "time that runs backwards gives nothing"
+        );
         for _ in 0..3 {
             bucket.take(rate, at(1_000_000)).unwrap();
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Scopes;
+use crate::domain::{RateLimit, Scopes};
 use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId};
 use crate::secret::Digest;
@@ -63,6 +63,10 @@ pub struct Settings {
     pub link_with_max_age: u32,
     /// Whether Knodes clients may send their secret in the query string.
     pub query_secrets: bool,
+    /// How many requests of Auth0's interface all clients together may make.
+    pub rate_limit: RateLimit,
+    /// How many each client may.
+    pub client_rate_limit: RateLimit,
 }
 
 impl Default for Settings {
@@ -71,13 +75,21 @@ impl Default for Settings {
             link_unknown: LinkUnknown::default(),
             link_with_max_age: 3600,
             query_secrets: true,
+            rate_limit: RateLimit::default(),
+            client_rate_limit: RateLimit::default(),
         }
     }
 }
 
 impl Settings {
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 3] = ["link_unknown", "link_with_max_age", "query_secrets"];
+    pub const NAMES: [&str; 5] = [
+        "link_unknown",
+        "link_with_max_age",
+        "query_secrets",
+        "rate_limit",
+        "client_rate_limit",
+    ];
 
     /// Sets one of them from its text.
     ///
@@ -102,6 +114,15 @@ impl Settings {
                 self.query_secrets = value
                     .parse()
                     .map_err(|_| Error::invalid(name.to_owned(), "takes true or false"))?;
+            }
+            "rate_limit" | "client_rate_limit" => {
+                let limit = value
+                    .parse()
+                    .map_err(|why: &'static str| Error::invalid(name.to_owned(), why))?;
+                match name {
+                    "rate_limit" => self.rate_limit = limit,
+                    _ => self.client_rate_limit = limit,
+                }
             }
             _ => {
                 return Err(Error::invalid(

@@ -64,6 +64,8 @@ pub trait Store: Send + Sync {
     async fn find_tenant_named(&self, name: &str) -> StoreResult<Option<Tenant>>;
     /// Every tenant, by name.
     async fn list_tenants(&self) -> StoreResult<Vec<Tenant>>;
+    /// The settings of a tenant, and nothing else of it: requests ask.
+    async fn find_settings(&self, tenant: TenantId) -> StoreResult<Option<Settings>>;
     /// Replaces settings; `false` when there is no such tenant.
     async fn update_settings(&self, tenant: TenantId, settings: &Settings) -> StoreResult<bool>;
     /// Replaces the credentials of the opaque dialects; `false` when there is no such tenant.

@@ -12,6 +12,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::wire;
+use crate::domain::Quota;
 use crate::error::{Error, Noun, ProofFault, Unauthenticated, Unique};
 use crate::web::query::QueryFault;
 use crate::web::refusal::{Place, Refusal};
@@ -25,6 +26,7 @@ pub struct Problem {
     message: String,
     code: Option<&'static str>,
     retry_after: Option<u32>,
+    quota: Option<Quota>,
 }
 
 impl Problem {
@@ -34,6 +36,7 @@ impl Problem {
             message: message.into(),
             code,
             retry_after: None,
+            quota: None,
         }
     }
 
@@ -67,6 +70,9 @@ impl IntoResponse for Problem {
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(quota) = self.quota {
+            response.extensions_mut().insert(quota);
         }
         response
     }
@@ -129,6 +135,15 @@ impl From<Error> for Problem {
             Error::Busy { retry_after } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.", Some("busy"))
+            },
+            Error::TooManyRequests(quota) => Self {
+                retry_after: Some(quota.retry_after),
+                quota: Some(quota),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Global limit has been reached",
+                    Some("too_many_requests"),
+                )
             },
             Error::StoreUnavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable.", None),
             Error::CryptoIntegrity | Error::Internal(_) => {
@@ -353,6 +368,7 @@ pub struct OAuthProblem {
     status: StatusCode,
     error: &'static str,
     description: String,
+    retry_after: Option<u32>,
 }
 
 impl OAuthProblem {
@@ -362,6 +378,7 @@ impl OAuthProblem {
             status,
             error,
             description: description.into(),
+            retry_after: None,
         }
     }
 
@@ -399,6 +416,9 @@ impl IntoResponse for OAuthProblem {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
@@ -424,6 +444,14 @@ impl From<Error> for OAuthProblem {
             | Error::SecondaryRefused
             | Error::WeakPassword(_)
             | Error::KeyReused => Self::access_denied("Unauthorized"),
+            Error::TooManyRequests(quota) => Self {
+                retry_after: Some(quota.retry_after),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too_many_requests",
+                    "Global limit has been reached",
+                )
+            },
             Error::Busy { .. } | Error::StoreUnavailable(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, any, delete, get, patch, post};
 
 use crate::app::App;
 use crate::domain::Scope;
@@ -18,6 +18,7 @@ use crate::web::Dialect;
 mod connection_bodies;
 mod connections;
 mod discovery;
+mod edge;
 mod error;
 mod guard;
 mod identities;
@@ -162,14 +163,18 @@ pub fn dialects() -> Vec<Dialect> {
 /// All routes.
 pub fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
-        .route("/oauth/token", post(oauth::token))
         .route("/.well-known/jwks.json", get(discovery::jwks))
         .route("/.well-known/openid-configuration", get(discovery::configuration));
-    GUARDED
+    let tokens = Router::new()
+        .route("/oauth/token", post(oauth::token))
+        .layer(from_fn_with_state(app.clone(), edge::oauth));
+    let nothing = ["/api/v2", "/api/v2/", "/api/v2/{*rest}"]
         .iter()
-        .fold(open, |router, route| {
-            let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
-            router.route(route.path, (route.handler)().route_layer(guard))
-        })
-        .with_state(app.clone())
+        .fold(Router::new(), |router, path| router.route(path, any(edge::nothing)));
+    let management = GUARDED.iter().fold(nothing, |router, route| {
+        let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
+        router.route(route.path, (route.handler)().route_layer(guard))
+    });
+    let management = management.layer(from_fn_with_state(app.clone(), edge::management));
+    open.merge(tokens).merge(management).with_state(app.clone())
 }

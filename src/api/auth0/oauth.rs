@@ -55,6 +55,7 @@ pub async fn token(
     }
     let (id, secret) = credentials(&headers, &mut fields)?;
     let client = app.authenticate_client(&id, &secret).await?;
+    app.admit(client.id).await?;
     if fields.opt_text("organization")?.is_some() {
         return Err(OAuthProblem::invalid_request("There are no organizations here."));
     }

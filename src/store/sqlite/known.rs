@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::domain::{Connection, ConnectionRef};
+use crate::domain::{Connection, ConnectionRef, Settings};
 use crate::id::{ClientId, TenantId};
 use crate::store::StoreResult;
 
@@ -23,6 +23,8 @@ const KEPT: usize = 10_000;
 pub(super) struct Known {
     /// Epochs of clients.
     pub epochs: Rows<ClientId, i64>,
+    /// Settings of tenants.
+    pub settings: Rows<TenantId, Settings>,
     /// Connections, by what they were asked for by.
     pub connections: Rows<(TenantId, ConnectionRef), Arc<Connection>>,
 }
@@ -31,6 +33,7 @@ impl Known {
     /// Forgets everything.
     pub fn forget(&self) {
         self.epochs.forget();
+        self.settings.forget();
         self.connections.forget();
     }
 }

@@ -147,6 +147,13 @@ impl Store for SqliteStore {
         self.data.read_one(tenants::list)
     }
 
+    async fn find_settings(&self, tenant: TenantId) -> StoreResult<Option<Settings>> {
+        let read = |id: &_| self.data.read_one(|sql| tenants::find(sql, *id));
+        self.known
+            .settings
+            .get(tenant, |id| Ok(read(id)?.map(|tenant| tenant.settings)))
+    }
+
     async fn update_settings(&self, tenant: TenantId, settings: &Settings) -> StoreResult<bool> {
         let settings = settings.clone();
         self.writer

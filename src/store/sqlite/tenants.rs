@@ -85,6 +85,7 @@ fn read_tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {
 
 /// Replaces settings.
 pub(super) fn update_settings(tx: &mut Tx<'_>, id: TenantId, settings: &Settings) -> Verdict<bool> {
+    tx.outdate_known();
     let rows = tx.sql.run(
         "UPDATE tenants SET settings = ?2 WHERE id = ?1",
         params![id, Json(settings)],

@@ -20,13 +20,31 @@ async fn every_member_of_a_changed_connection_is_checked() {
         ("name", vec![json!("other")]),
         ("strategy", vec![json!("auth0")]),
         ("id", vec![json!("x")]),
-        ("display_name", vec![json!(null), json!(1), long(129), json!("x\u{202e}")]),
+        (
+            "display_name",
+            vec![json!(null), json!(1), long(129), json!("x\u{202e}")],
+        ),
         ("is_domain_connection", vec![json!(null), json!("true")]),
         ("show_as_button", vec![json!(null), json!(1)]),
-        ("enabled_clients", vec![json!("x"), json!({}), json!([1]), json!([null])]),
+        (
+            "enabled_clients",
+            vec![json!("x"), json!({}), json!([1]), json!([null])],
+        ),
         ("realms", vec![json!(null), json!("x"), json!([1])]),
-        ("metadata", vec![json!(null), json!([]), json!({"a": 1}), json!({"a": "x".repeat(256)}), many]),
-        ("authentication", vec![json!(null), json!(true), json!({}), json!({"active": 1})]),
+        (
+            "metadata",
+            vec![
+                json!(null),
+                json!([]),
+                json!({"a": 1}),
+                json!({"a": "x".repeat(256)}),
+                many,
+            ],
+        ),
+        (
+            "authentication",
+            vec![json!(null), json!(true), json!({}), json!({"active": 1})],
+        ),
         ("connected_accounts", vec![json!(null), json!({"active": true, "x": 1})]),
         ("options", vec![json!(null), json!([]), json!("x")]),
     ] {

@@ -10,6 +10,7 @@ mod oauth;
 mod outcomes;
 mod paths;
 mod proof;
+mod rates;
 mod users;
 
 use oneself::domain::{Scope, Scopes};

@@ -85,6 +85,7 @@ delegate! {
     fn find_tenant(id: TenantId) -> Option<Tenant>;
     fn find_tenant_named(name: &str) -> Option<Tenant>;
     fn list_tenants() -> Vec<Tenant>;
+    fn find_settings(tenant: TenantId) -> Option<Settings>;
     fn update_settings(tenant: TenantId, settings: &Settings) -> bool;
     fn update_credentials(tenant: TenantId, credentials: &OpaqueCredentials) -> bool;
     fn create_client(client: &Client) -> ();
