@@ -119,6 +119,8 @@ pub enum Noun {
     Tenant,
     /// An application of a tenant.
     Client,
+    /// What an application is granted.
+    ClientGrant,
     /// A connection.
     Connection,
     /// A user.
@@ -132,6 +134,7 @@ impl fmt::Display for Noun {
         f.write_str(match self {
             Self::Tenant => "tenant",
             Self::Client => "client",
+            Self::ClientGrant => "client grant",
             Self::Connection => "connection",
             Self::User => "user",
             Self::Identity => "identity",
@@ -150,6 +153,8 @@ pub enum Unique {
     DefaultConnection,
     /// A connection that identities hang on.
     ConnectionInUse,
+    /// What a client is granted for one interface.
+    ClientGrant,
     /// The id that a caller chose for a user.
     UserId,
     /// An e-mail address in its database connection.
@@ -167,6 +172,7 @@ impl fmt::Display for Unique {
             Self::ConnectionName => "name of the connection",
             Self::DefaultConnection => "default connection of this provider",
             Self::ConnectionInUse => "connection",
+            Self::ClientGrant => "client grant",
             Self::UserId => "user id",
             Self::Email => "e-mail address",
             Self::Username => "user name",

@@ -13,6 +13,7 @@ use crate::store::Store;
 use crate::vault::Vault;
 
 pub mod authenticate;
+pub mod clients;
 pub mod connections;
 pub mod cursor;
 mod delete_connection;

@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 pub use self::acts::{
     Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, MovingIdentity, NewIdentity,
-    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, StoredSigningKey,
-    Unlink, UserUpdate,
+    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, Standing,
+    StoredSigningKey, Unlink, UserUpdate,
 };
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
@@ -75,10 +75,14 @@ pub trait Store: Send + Sync {
     async fn create_client(&self, client: &Client) -> StoreResult<()>;
     /// The client of this id.
     async fn find_client(&self, id: ClientId) -> StoreResult<Option<Client>>;
-    /// The epoch of the client of this id, and nothing else of it: every request asks.
-    async fn find_client_epoch(&self, id: ClientId) -> StoreResult<Option<i64>>;
+    /// How the client of this id stands, and nothing else of it: every request asks.
+    async fn find_standing(&self, id: ClientId) -> StoreResult<Option<Standing>>;
     /// Every client of the tenant, oldest first.
     async fn list_clients(&self, tenant: TenantId) -> StoreResult<Vec<Client>>;
+    /// Replaces a client that was read before.
+    async fn update_client(&self, was: &Client, is: &Client) -> StoreResult<Replaced>;
+    /// Whether browsers may call from this origin for this client; `None`: for any.
+    async fn has_web_origin(&self, client: Option<ClientId>, origin: &str) -> StoreResult<bool>;
     /// Gives the client a new secret and moves its epoch; `false` when it is gone.
     async fn rotate_client(&self, id: ClientId, secret: Digest) -> StoreResult<bool>;
     /// Removes a client; `false` when it is not there.

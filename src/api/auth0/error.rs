@@ -85,6 +85,9 @@ impl From<Error> for Problem {
             Error::NotFound(Noun::User) => not_found("The user does not exist.", "inexistent_user"),
             Error::NotFound(Noun::Connection) => not_found("The connection does not exist.", "inexistent_connection"),
             Error::NotFound(Noun::Client) => not_found("The client does not exist", "inexistent_client"),
+            Error::NotFound(Noun::ClientGrant) => {
+                not_found("The client grant does not exist.", "inexistent_client_grant")
+            }
             Error::NotFound(Noun::Identity) => not_found("The identity does not exist.", "inexistent_identity"),
             Error::NotFound(Noun::Tenant) => not_found("The tenant does not exist.", "inexistent_tenant"),
             Error::Unauthenticated(why) => unauthenticated(&why),
@@ -113,6 +116,10 @@ impl From<Error> for Problem {
             Error::Conflict(Unique::ConnectionInUse) => Self::conflict(
                 "The application of a connection cannot change while users have identities there.",
                 "connection_in_use",
+            ),
+            Error::Conflict(Unique::ClientGrant) => Self::conflict(
+                "A resource with the same identifier already exists.",
+                "client_grant_conflict",
             ),
             Error::Conflict(Unique::ConnectionName | Unique::DefaultConnection | Unique::TenantName) => {
                 Self::conflict("A connection with the same name already exists.", "connection_conflict")
@@ -348,6 +355,11 @@ pub fn of_delete_at(error: Error) -> Problem {
         ),
         other => other.into(),
     }
+}
+
+/// An interface that is none of ours.
+pub fn no_resource_server() -> Problem {
+    not_found("The resource server does not exist.", "inexistent_resource_server")
 }
 
 /// A connection that nobody can come by.

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::edge::ForClient;
 use super::error::Problem;
 use crate::app::App;
 use crate::domain::Scope;
@@ -20,7 +21,15 @@ pub async fn guard(
     next: Next,
 ) -> Result<Response, Problem> {
     let caller = caller(&app, request.headers()).await?;
-    let quota = app.admit(caller.client).await?;
+    let client = caller.client;
+    let quota = match app.admit(client).await {
+        Ok(quota) => quota,
+        Err(error) => {
+            let mut response = Problem::from(error).into_response();
+            response.extensions_mut().insert(ForClient(client));
+            return Ok(response);
+        }
+    };
     let mut response = match caller.needs(any_of) {
         Ok(()) => {
             request.extensions_mut().insert(caller);
@@ -28,6 +37,8 @@ pub async fn guard(
         }
         Err(error) => Problem::from(error).into_response(),
     };
-    response.extensions_mut().insert(quota);
+    let extensions = response.extensions_mut();
+    extensions.insert(quota);
+    extensions.insert(ForClient(client));
     Ok(response)
 }

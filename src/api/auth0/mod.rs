@@ -15,6 +15,9 @@ use crate::app::App;
 use crate::domain::Scope;
 use crate::web::Dialect;
 
+mod client_grants;
+mod client_json;
+mod clients;
 mod connection_bodies;
 mod connections;
 mod discovery;
@@ -148,6 +151,72 @@ pub static GUARDED: &[Route] = &[
         any_of: &[Scope::ReadConnections],
         handler: || get(connections::status),
     },
+    Route {
+        method: "GET",
+        path: "/api/v2/clients",
+        any_of: &[Scope::ReadClients, Scope::ReadClientKeys],
+        handler: || get(clients::list),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/clients",
+        any_of: &[Scope::CreateClients],
+        handler: || post(clients::create),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::ReadClients, Scope::ReadClientKeys],
+        handler: || get(clients::find),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::UpdateClients],
+        handler: || patch(clients::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::DeleteClients],
+        handler: || delete(clients::remove),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/clients/{id}/rotate-secret",
+        any_of: &[Scope::UpdateClientKeys],
+        handler: || post(clients::rotate),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/client-grants",
+        any_of: &[Scope::ReadClientGrants],
+        handler: || get(client_grants::list),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/client-grants",
+        any_of: &[Scope::CreateClientGrants],
+        handler: || post(client_grants::create),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::ReadClientGrants],
+        handler: || get(client_grants::find),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::UpdateClientGrants],
+        handler: || patch(client_grants::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::DeleteClientGrants],
+        handler: || delete(client_grants::remove),
+    },
 ];
 
 /// How the front writes what it refuses by itself.
@@ -167,7 +236,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/.well-known/openid-configuration", get(discovery::configuration));
     let tokens = Router::new()
         .route("/oauth/token", post(oauth::token))
-        .layer(from_fn_with_state(app.clone(), edge::oauth));
+        .route_layer(from_fn_with_state(app.clone(), edge::oauth));
     let nothing = ["/api/v2", "/api/v2/", "/api/v2/{*rest}"]
         .iter()
         .fold(Router::new(), |router, path| router.route(path, any(edge::nothing)));
@@ -175,6 +244,6 @@ pub fn router(app: &Arc<App>) -> Router {
         let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
         router.route(route.path, (route.handler)().route_layer(guard))
     });
-    let management = management.layer(from_fn_with_state(app.clone(), edge::management));
+    let management = management.route_layer(from_fn_with_state(app.clone(), edge::management));
     open.merge(tokens).merge(management).with_state(app.clone())
 }

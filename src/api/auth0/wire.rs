@@ -262,6 +262,14 @@ fn default_options(strategy: &str) -> Object {
     }
 }
 
+/// The members of what was written as an object.
+pub fn object(value: Value) -> Object {
+    match value {
+        Value::Object(members) => members,
+        _ => Object::new(),
+    }
+}
+
 /// The clients that a connection is enabled for.
 pub fn enabled_clients(connection: &Connection) -> Vec<String> {
     let kept = connection.auth0.get("enabled_clients").and_then(Value::as_array);

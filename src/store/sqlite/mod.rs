@@ -10,6 +10,7 @@
 
 mod absorb;
 mod checkpoint;
+mod clients;
 mod connections;
 mod create_user;
 mod events;
@@ -51,7 +52,7 @@ use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{
     Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Replaced,
-    RetiredConnection, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
+    RetiredConnection, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
 };
 
 /// The store in a data directory.
@@ -173,33 +174,42 @@ impl Store for SqliteStore {
     async fn create_client(&self, client: &Client) -> StoreResult<()> {
         let client = client.clone();
         self.writer
-            .act(vec![], move |tx, _| Ok(tenants::create_client(tx.sql, &client)?))
+            .act(vec![], move |tx, _| Ok(clients::create(tx.sql, &client)?))
             .await
     }
 
     async fn find_client(&self, id: ClientId) -> StoreResult<Option<Client>> {
-        self.data.read_one(|sql| tenants::find_client(sql, id))
+        self.data.read_one(|sql| clients::find(sql, id))
     }
 
-    async fn find_client_epoch(&self, id: ClientId) -> StoreResult<Option<i64>> {
-        let read = |id: &_| self.data.read_one(|sql| tenants::find_client_epoch(sql, *id));
-        self.known.epochs.get(id, read)
+    async fn find_standing(&self, id: ClientId) -> StoreResult<Option<Standing>> {
+        let read = |id: &_| self.data.read_one(|sql| clients::find_standing(sql, *id));
+        self.known.standings.get(id, read)
+    }
+
+    async fn update_client(&self, was: &Client, is: &Client) -> StoreResult<Replaced> {
+        let (was, is) = (was.clone(), is.clone());
+        self.writer
+            .act(vec![], move |tx, _| clients::update(tx, &was, &is))
+            .await
+    }
+
+    async fn has_web_origin(&self, client: Option<ClientId>, origin: &str) -> StoreResult<bool> {
+        self.data.read_one(|sql| clients::has_web_origin(sql, client, origin))
     }
 
     async fn list_clients(&self, tenant: TenantId) -> StoreResult<Vec<Client>> {
-        self.data.read_one(|sql| tenants::list_clients(sql, tenant))
+        self.data.read_one(|sql| clients::list(sql, tenant))
     }
 
     async fn rotate_client(&self, id: ClientId, secret: Digest) -> StoreResult<bool> {
         self.writer
-            .act(vec![], move |tx, _| tenants::rotate_client(tx, id, secret))
+            .act(vec![], move |tx, _| clients::rotate(tx, id, secret))
             .await
     }
 
     async fn delete_client(&self, id: ClientId) -> StoreResult<bool> {
-        self.writer
-            .act(vec![], move |tx, _| tenants::delete_client(tx, id))
-            .await
+        self.writer.act(vec![], move |tx, _| clients::delete(tx, id)).await
     }
 
     async fn create_connection(&self, tenant: TenantId, connection: &Connection) -> StoreResult<bool> {

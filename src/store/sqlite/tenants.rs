@@ -1,16 +1,15 @@
-//! Tenants, their clients and their connections: few rows, written by operators.
+//! Tenants and their connections: few rows, written by operators.
 //!
-//! What would surprise: a client is found without naming its tenant, because its id begins
-//! with the tenant's; and a connection that was retired is not found here at all.
+//! What would surprise: a connection that was retired is not found here at all.
 
 use rusqlite::{Connection as Sqlite, Row, params};
 
-use super::rows::{Json, Millis, Sql as _, corrupt};
+use super::clients;
+use super::rows::{Json, Millis, Sql as _};
 use super::writer::{Stop, Tx, Verdict};
 use crate::domain::tenant::OpaqueCredentials;
-use crate::domain::{Client, Connection, ConnectionRef, Grant, Scopes, Settings, Tenant};
-use crate::id::{ClientId, ConnectionId, TenantId};
-use crate::secret::Digest;
+use crate::domain::{Connection, ConnectionRef, Settings, Tenant};
+use crate::id::{ConnectionId, TenantId};
 use crate::store::{NewTenant, StoreResult};
 
 const TENANT: &str = "SELECT id, name, settings, kii_app_key, kii_client_id, kii_client_secret,
@@ -46,7 +45,7 @@ pub(super) fn create(tx: &mut Tx<'_>, new: &NewTenant) -> Verdict<bool> {
     for connection in &new.connections {
         create_connection(tx, tenant.id, connection)?;
     }
-    create_client(tx.sql, &new.client)?;
+    clients::create(tx.sql, &new.client)?;
     Ok(true)
 }
 
@@ -106,99 +105,6 @@ pub(super) fn update_credentials(tx: &mut Tx<'_>, id: TenantId, credentials: &Op
             credentials.knodes_customer_id,
             credentials.knodes_customer_secret,
         ],
-    )?;
-    Ok(rows > 0)
-}
-
-const CLIENT: &str = "SELECT id, name, secret, grants, scopes, epoch, created_at FROM clients";
-
-/// Keeps a client.
-pub(super) fn create_client(sql: &Sqlite, client: &Client) -> StoreResult<()> {
-    let grants: Vec<&str> = client.grants.iter().map(|grant| grant.name()).collect();
-    sql.run(
-        "INSERT INTO clients (tenant, id, name, secret, grants, scopes, epoch, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
-            client.id.tenant(),
-            client.id,
-            client.name,
-            client.secret,
-            grants.join(" "),
-            client.scopes.to_string(),
-            client.epoch,
-            Millis(client.created_at),
-        ],
-    )?;
-    Ok(())
-}
-
-/// The client of this id.
-pub(super) fn find_client(sql: &Sqlite, id: ClientId) -> StoreResult<Option<Client>> {
-    sql.first(
-        &format!("{CLIENT} WHERE tenant = ?1 AND id = ?2"),
-        params![id.tenant(), id],
-        read_client,
-    )?
-    .transpose()
-}
-
-/// The epoch of the client of this id.
-pub(super) fn find_client_epoch(sql: &Sqlite, id: ClientId) -> StoreResult<Option<i64>> {
-    sql.first(
-        "SELECT epoch FROM clients WHERE tenant = ?1 AND id = ?2",
-        params![id.tenant(), id],
-        |row| row.get(0),
-    )
-}
-
-/// Every client of the tenant, oldest first.
-pub(super) fn list_clients(sql: &Sqlite, tenant: TenantId) -> StoreResult<Vec<Client>> {
-    sql.all(
-        &format!("{CLIENT} WHERE tenant = ?1 ORDER BY created_at, id"),
-        [tenant],
-        read_client,
-    )?
-    .into_iter()
-    .collect()
-}
-
-fn read_client(row: &Row<'_>) -> rusqlite::Result<StoreResult<Client>> {
-    let grants: String = row.get("grants")?;
-    let grants: Result<Vec<Grant>, String> = grants.split_whitespace().map(str::parse).collect();
-    let scopes: String = row.get("scopes")?;
-    let Millis(created_at) = row.get("created_at")?;
-    let id = row.get("id")?;
-    let grants = match grants {
-        Ok(grants) => grants,
-        Err(why) => return Ok(Err(corrupt(format!("clients.grants of {id}: {why}")))),
-    };
-    Ok(Ok(Client {
-        id,
-        name: row.get("name")?,
-        secret: row.get("secret")?,
-        grants,
-        scopes: Scopes::parse(&scopes),
-        epoch: row.get("epoch")?,
-        created_at,
-    }))
-}
-
-/// Gives the client a new secret.
-pub(super) fn rotate_client(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Verdict<bool> {
-    tx.outdate_known();
-    let rows = tx.sql.run(
-        "UPDATE clients SET secret = ?3, epoch = epoch + 1 WHERE tenant = ?1 AND id = ?2",
-        params![id.tenant(), id, secret],
-    )?;
-    Ok(rows > 0)
-}
-
-/// Removes a client.
-pub(super) fn delete_client(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
-    tx.outdate_known();
-    let rows = tx.sql.run(
-        "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
-        params![id.tenant(), id],
     )?;
     Ok(rows > 0)
 }

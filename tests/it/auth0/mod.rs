@@ -1,7 +1,10 @@
 //! Auth0's interface, as its users see it.
 
 mod bodies;
+mod browsers;
 mod checks;
+mod client_grants;
+mod clients;
 mod connection_bodies;
 mod connection_changes;
 mod connections;

@@ -90,7 +90,9 @@ delegate! {
     fn update_credentials(tenant: TenantId, credentials: &OpaqueCredentials) -> bool;
     fn create_client(client: &Client) -> ();
     fn find_client(id: ClientId) -> Option<Client>;
-    fn find_client_epoch(id: ClientId) -> Option<i64>;
+    fn find_standing(id: ClientId) -> Option<Standing>;
+    fn update_client(was: &Client, is: &Client) -> Replaced;
+    fn has_web_origin(client: Option<ClientId>, origin: &str) -> bool;
     fn list_clients(tenant: TenantId) -> Vec<Client>;
     fn rotate_client(id: ClientId, secret: Digest) -> bool;
     fn delete_client(id: ClientId) -> bool;
