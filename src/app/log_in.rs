@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId};
 pub use crate::jwt::Claims;
 use crate::jwt::{self, Fault, TokenKind};
-use crate::secret::{Digest, SecretString};
+use crate::secret::{Digest, ExposeSecret, SecretString};
 use crate::store::{LoginKind, LoginName, UserUpdate};
 
 /// How long access tokens live (`api/auth0.md` 2.1).
@@ -37,7 +37,7 @@ pub struct AccessTokenRequest<'a> {
 }
 
 impl App {
-    /// The client that proves itself with this secret.
+    /// The client that proves itself with this secret; a public one comes without.
     ///
     /// # Errors
     /// [`Error::WrongCredentials`] whether it is the client or the secret that is wrong.
@@ -46,8 +46,13 @@ impl App {
             Ok(id) => self.store.find_client(id).await?,
             Err(_) => None,
         };
-        let expected = client.as_ref().map_or_else(|| Digest::of(b""), |client| client.secret);
-        let fits = expected.matches(secret);
+        let kept = client.as_ref().and_then(|client| client.secret);
+        let matches = kept.unwrap_or_else(|| Digest::of(b"")).matches(secret);
+        let fits = match &client {
+            Some(client) if client.is_public() => secret.expose_secret().is_empty(),
+            Some(_) => kept.is_some() && matches,
+            None => false,
+        };
         client.filter(|_| fits).ok_or(Error::WrongCredentials)
     }
 
@@ -148,7 +153,8 @@ impl App {
         issuer: &str,
         more: Object,
     ) -> Result<SecretString> {
-        let mut claims = self.claims(issuer, subject, client.id.to_string(), ID_TOKEN_FOR)?;
+        let lives_for = client.id_tokens_for().unwrap_or(ID_TOKEN_FOR);
+        let mut claims = self.claims(issuer, subject, client.id.to_string(), lives_for)?;
         claims.user_epoch = Some(found.user.epoch);
         claims.more = more;
         self.ring.sign(TokenKind::Id, claims)
