@@ -239,16 +239,16 @@ impl Filled {
             .get(usize::try_from(n % 4)?)
             .copied();
         let profile = json!({
-            "email": format!("p{n}@d{}.example", n % 100), "email_verified": n % 3 == 0,
+            "email": format!("p{n}@d{}.example", n % 100), "email_verified": n.is_multiple_of(3),
             "name": format!("{} K{n}", first.unwrap_or_default()), "nickname": format!("p{n}"),
         });
         let mut user = User::new(id, serde_json::from_value(profile)?, self.clock.now());
-        let plan = if n % 3 == 0 { "pro" } else { "free" };
+        let plan = if n.is_multiple_of(3) { "pro" } else { "free" };
         user.app_metadata = json!({"plan": plan, "seats": n % 50, "customer": format!("c{n}")})
             .as_object()
             .cloned();
         user.user_metadata = json!({"theme": "dark"}).as_object().cloned();
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             let start: jiff::Timestamp = "2025-01-01T00:00:00Z".parse()?;
             user.logins = Logins {
                 count: n % 20 + 1,
