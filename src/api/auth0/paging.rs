@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thousandth_row_is_the_last() {
+    fn sec_api_13_the_thousandth_row_is_the_last() {
         assert!(Offset::read(&mut query("page=19&per_page=50"), 0, 50).is_ok());
         assert!(Offset::read(&mut query("page=9&per_page=100"), 0, 50).is_ok());
         for deep in ["page=20&per_page=50", "page=10&per_page=100", "page=4294967295"] {

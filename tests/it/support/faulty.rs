@@ -1,7 +1,7 @@
 //! A store that cannot answer its n-th call, as a disk that fails there would have it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ pub struct FaultyStore {
     left: AtomicI64,
     last: AtomicI64,
     corrupt: AtomicI64,
+    gives_up: AtomicBool,
 }
 
 impl FaultyStore {
@@ -29,6 +30,7 @@ impl FaultyStore {
             left: AtomicI64::new(0),
             last: AtomicI64::new(0),
             corrupt: AtomicI64::new(0),
+            gives_up: AtomicBool::new(false),
         }
     }
 
@@ -44,6 +46,11 @@ impl FaultyStore {
         self.corrupt.store(corrupt.into(), Ordering::SeqCst);
         self.last.store(i64::MAX, Ordering::SeqCst);
         self.left.store(n, Ordering::SeqCst);
+    }
+
+    /// From now on every search takes too long, or none.
+    pub fn give_up(&self, gives_up: bool) {
+        self.gives_up.store(gives_up, Ordering::SeqCst);
     }
 
     /// Nothing fails any more; whether something did since the order.
@@ -76,6 +83,14 @@ macro_rules! delegate {
                 self.call()?;
                 self.inner.$name($($argument),*).await
             })*
+
+            async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
+                self.call()?;
+                match self.gives_up.load(Ordering::SeqCst) {
+                    true => Ok(Searched::GaveUp),
+                    false => self.inner.search_users(tenant, search).await,
+                }
+            }
         }
     };
 }
@@ -120,7 +135,6 @@ delegate! {
     fn list_users(tenant: TenantId, page: Page) -> Vec<UserWithIdentities>;
     fn count_users(tenant: TenantId) -> u64;
     fn list_users_by_email(tenant: TenantId, email: &str) -> Vec<UserWithIdentities>;
-    fn search_users(tenant: TenantId, search: Search) -> Searched;
     fn find_login(tenant: TenantId, connection: ConnectionId, name: &LoginName) -> Option<(Identity, Option<String>)>;
     fn create_user(tenant: TenantId, new: NewUser) -> Created;
     fn update_user(tenant: TenantId, update: UserUpdate) -> Acted;
