@@ -144,7 +144,7 @@ impl App {
             field: Field::ClientSecret,
             version: 1,
         };
-        Ok(self.vault.seal(&key, &place, secret.expose_secret().as_bytes())?)
+        self.vault.seal(&key, &place, secret.expose_secret().as_bytes())
     }
 
     /// The two database connections that a new tenant has.

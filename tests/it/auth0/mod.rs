@@ -14,6 +14,8 @@ mod outcomes;
 mod paths;
 mod proof;
 mod rates;
+mod tenant;
+mod user_lists;
 mod users;
 
 use oneself::domain::{Scope, Scopes};
