@@ -13,6 +13,7 @@ mod checkpoint;
 mod clients;
 mod connections;
 mod create_user;
+mod days;
 mod events;
 mod identities;
 mod keys;
@@ -58,8 +59,8 @@ use crate::domain::{
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{
-    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Replaced,
-    RetiredConnection, Search, Searched, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
+    Absorb, Acted, Created, DayCount, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated,
+    Replaced, RetiredConnection, Search, Searched, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
 };
 
 /// The store in a data directory.
@@ -437,6 +438,14 @@ impl Store for SqliteStore {
         self.writer
             .act(keys, move |tx, keys| absorb::absorb(tx, tenant, &absorb, keys))
             .await
+    }
+
+    async fn count_active_users(&self, tenant: TenantId, since: i64) -> StoreResult<u64> {
+        self.data.read_one(|sql| days::active_since(sql, tenant, since))
+    }
+
+    async fn list_days(&self, tenant: TenantId, from: i64, to: i64) -> StoreResult<Vec<DayCount>> {
+        self.data.read_one(|sql| days::list(sql, tenant, from, to))
     }
 
     async fn find_spent(&self, tenant: TenantId, token: Digest) -> StoreResult<Option<Digest>> {
