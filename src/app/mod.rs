@@ -15,6 +15,7 @@ pub mod authenticate;
 pub mod connections;
 pub mod cursor;
 pub mod events;
+pub mod inspect;
 mod keys;
 pub mod labels;
 pub mod link;

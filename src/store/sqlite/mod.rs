@@ -10,9 +10,11 @@
 
 mod absorb;
 mod checkpoint;
+pub mod copy;
 mod create_user;
 mod events;
 mod identities;
+pub mod inspect;
 mod keys;
 mod known;
 mod link;
@@ -20,6 +22,7 @@ mod logins;
 mod once;
 mod open;
 mod readers;
+mod replay;
 mod rows;
 mod tenants;
 mod unlink;
@@ -38,6 +41,7 @@ use self::known::Known;
 use self::open::{Database, Prepare};
 pub use self::open::{OpenError, SqliteOptions};
 use self::readers::Readers;
+pub use self::replay::Replayed;
 use self::rows::{Sql as _, corrupt};
 use self::writer::{NewKeys, Stop, Writer};
 use crate::clock::{Clock, Random};
@@ -48,6 +52,7 @@ use crate::domain::{
 };
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
+use crate::store::ledger::Ledger;
 use crate::store::{
     Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Store,
     StoreResult, StoredSigningKey, Unlink, UserUpdate,
@@ -77,8 +82,12 @@ impl SqliteStore {
         open::prepare(&data, &keys, Prepare::Open)?;
         let mut data_writer = data.writer()?;
         let log = Log::watch(&mut data_writer, data.checkpointer()?).map_err(|error| data.explain_store(error))?;
+        let keys_writer = keys.writer()?;
+        let ledger = replay::ledger_batch(&data_writer)
+            .map_err(|error| data.explain_store(error))
+            .and_then(|batch| Ok(Ledger::open(dir, batch, clock.now())?))?;
         let known = Arc::new(Known::default());
-        let writer = Writer::start(data_writer, keys.writer()?, log, known.clone(), clock, random)
+        let writer = Writer::start(data_writer, keys_writer, log, ledger, known.clone(), clock, random)
             .map_err(|error| data.explain_store(error))?;
         Ok(Self {
             data: Readers::new(data),
@@ -221,6 +230,17 @@ impl Store for SqliteStore {
 
     async fn find_key(&self, tenant: TenantId, owner: KeyOwner) -> StoreResult<Option<WrappedKey>> {
         self.keys.read_one(|sql| keys::find(sql, tenant, owner))
+    }
+
+    async fn sweep_keys(&self, owners: Vec<(TenantId, UserId)>) -> StoreResult<()> {
+        self.writer
+            .act(vec![], move |tx, _| {
+                for (tenant, user) in &owners {
+                    tx.sweep_key(*tenant, *user);
+                }
+                Ok(())
+            })
+            .await
     }
 
     async fn list_signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {

@@ -11,6 +11,7 @@ use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{Client, Connection, ConnectionRef, Grant, Scopes, Settings, Tenant};
 use crate::id::{ClientId, ConnectionId, TenantId};
 use crate::secret::Digest;
+use crate::store::ledger::Loss;
 use crate::store::{NewTenant, StoreResult};
 
 const TENANT: &str = "SELECT id, name, settings, kii_app_key, kii_client_id, kii_client_secret,
@@ -106,6 +107,14 @@ pub(super) fn update_credentials(tx: &mut Tx<'_>, id: TenantId, credentials: &Op
             credentials.knodes_customer_secret,
         ],
     )?;
+    if rows > 0 {
+        tx.lose(Loss::Credentials {
+            tenant: id,
+            kii_app_key: credentials.kii_app_key,
+            kii_client_secret: credentials.kii_client_secret,
+            knodes_customer_secret: credentials.knodes_customer_secret,
+        });
+    }
     Ok(rows > 0)
 }
 
@@ -189,6 +198,15 @@ pub(super) fn rotate_client(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Ve
         "UPDATE clients SET secret = ?3, epoch = epoch + 1 WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id, secret],
     )?;
+    if rows > 0
+        && let Some(epoch) = find_client_epoch(tx.sql, id)?
+    {
+        tx.lose(Loss::Client {
+            client: id,
+            secret,
+            epoch,
+        });
+    }
     Ok(rows > 0)
 }
 
@@ -199,6 +217,9 @@ pub(super) fn delete_client(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
         "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id],
     )?;
+    if rows > 0 {
+        tx.lose(Loss::ClientGone { client: id });
+    }
     Ok(rows > 0)
 }
 
