@@ -102,6 +102,7 @@ pub struct Prepared {
     admin: Option<(Server, Front)>,
     readiness: Readiness,
     control: ControlSocket,
+    config: Config,
     ends: Ends,
     directory: Directory,
     with_tls: bool,
@@ -141,6 +142,7 @@ impl Prepared {
         Ok(Self {
             front: front(&app, metrics),
             control: ControlSocket::bind(&directory)?,
+            config: config.clone(),
             with_tls: config.has_tls(),
             app,
             server,
@@ -179,7 +181,7 @@ impl Prepared {
             // The sender is dropped at the signal, and never sends.
             let _ = ending.changed().await;
         };
-        let orders = tokio::spawn(self.control.serve(self.app.clone()));
+        let orders = tokio::spawn(self.control.serve(self.app.clone(), self.config));
         let upkeep = tokio::spawn(forget_ended(self.app.clone()));
         let admin = self
             .admin
