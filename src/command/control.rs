@@ -57,15 +57,15 @@ impl ControlSocket {
         Ok(Self { listener, path })
     }
 
-    /// Executes orders until it is dropped.
-    pub async fn serve(self, app: Arc<App>, config: Config) {
+    /// Executes orders until it is dropped. The directory is held for as long as one is executed.
+    pub async fn serve(self, app: Arc<App>, config: Config, directory: Arc<Directory>) {
         let config = Arc::new(config);
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let (app, config) = (app.clone(), config.clone());
+                    let (app, config, directory) = (app.clone(), config.clone(), directory.clone());
                     tokio::spawn(async move {
-                        if let Err(error) = answer(stream, &app, &config).await {
+                        if let Err(error) = answer(stream, &app, &config, directory).await {
                             tracing::warn!(%error, "an order got no answer");
                         }
                     });
@@ -85,13 +85,18 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn answer(stream: tokio::net::UnixStream, app: &Arc<App>, config: &Config) -> std::io::Result<()> {
+async fn answer(
+    stream: tokio::net::UnixStream,
+    app: &Arc<App>,
+    config: &Config,
+    directory: Arc<Directory>,
+) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut read = tokio::io::BufReader::new(read.take(LIMIT_BYTES));
     tokio::time::timeout(PATIENCE, read.read_line(&mut line)).await??;
     let outcome: Result<Answer, Failure> = match serde_json::from_str::<Order>(&line) {
-        Ok(order) => obey(app, config, order).await,
+        Ok(order) => obey(app, config, order, directory).await,
         Err(_) => Err(Failure::Usage(
             "the server does not know this order: use the command line of its own version".into(),
         )),

@@ -152,38 +152,53 @@ pub fn reach_or(
 fn here(config: &Config, directory: &Directory, order: &Order) -> std::result::Result<Answer, Failure> {
     open::runtime(config)?.block_on(async {
         let app = open::app(config, directory, config.listen).await?;
-        obey(&Arc::new(app), config, order.clone()).await
+        obey(&Arc::new(app), config, order.clone(), ()).await
     })
 }
 
 /// Executes an order in the process that holds the directory of these settings. What takes long
-/// is done apart from the threads that answer requests.
+/// is done apart from the threads that answer requests, and `lock` is kept until it has ended,
+/// even if nobody waits for it any more.
 ///
 /// # Errors
 /// Those of the order.
-pub async fn obey(app: &Arc<App>, config: &Config, order: Order) -> std::result::Result<Answer, Failure> {
+pub async fn obey(
+    app: &Arc<App>,
+    config: &Config,
+    order: Order,
+    lock: impl Send + 'static,
+) -> std::result::Result<Answer, Failure> {
     let (held, config) = (app.clone(), config.clone());
     match order {
         Order::CreateBackup { to, keys } => {
-            apart(move || backup::create::create(&held, &config.data, &to, keys.as_deref())).await
+            apart(lock, move || {
+                backup::create::create(&held, &config.data, &to, keys.as_deref())
+            })
+            .await
         }
         Order::Examine { sweep } => {
-            let (mut report, unused) = apart(move || Ok(doctor::examine(&config, Some(held.vault())))).await?;
+            let (mut report, unused) = apart(lock, move || Ok(doctor::examine(&config, Some(held.vault())))).await?;
             if sweep && !unused.is_empty() {
                 app.sweep_keys(unused.clone()).await?;
             }
             doctor::say_unused(&mut report, unused.len(), sweep);
             Ok(report.answer())
         }
-        Order::ShowKeys => apart(move || keys::show(&config.data, held.now())).await,
+        Order::ShowKeys => apart(lock, move || keys::show(&config.data, held.now())).await,
         order => Ok(execute(app, &order).await?),
     }
 }
 
 async fn apart<T: Send + 'static>(
+    lock: impl Send + 'static,
     work: impl FnOnce() -> std::result::Result<T, Failure> + Send + 'static,
 ) -> std::result::Result<T, Failure> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(lock);
+        done
+    });
+    let done = done.await;
     done.unwrap_or_else(|error| Err(Failure::failed(format!("it was cut short: {error}"))))
 }
 

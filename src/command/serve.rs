@@ -104,7 +104,7 @@ pub struct Prepared {
     control: ControlSocket,
     config: Config,
     ends: Ends,
-    directory: Directory,
+    directory: Arc<Directory>,
     with_tls: bool,
 }
 
@@ -149,7 +149,7 @@ impl Prepared {
             admin,
             readiness,
             ends,
-            directory,
+            directory: Arc::new(directory),
         })
     }
 
@@ -181,7 +181,10 @@ impl Prepared {
             // The sender is dropped at the signal, and never sends.
             let _ = ending.changed().await;
         };
-        let orders = tokio::spawn(self.control.serve(self.app.clone(), self.config));
+        let orders = tokio::spawn(
+            self.control
+                .serve(self.app.clone(), self.config, self.directory.clone()),
+        );
         let upkeep = tokio::spawn(forget_ended(self.app.clone()));
         let admin = self
             .admin

@@ -368,7 +368,9 @@ impl Thread {
             self.known.forget();
         }
         committed?;
-        self.ledger.committed(self.clock.now());
+        if !ran.losses.is_empty() {
+            self.ledger.committed(self.clock.now());
+        }
         self.erased.clear();
         self.doomed.extend(ran.doomed);
         batch.unused = ran.unused;
