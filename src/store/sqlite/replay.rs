@@ -5,7 +5,7 @@
 //! tokens, which would have to be opened for that; and a password that was replaced is taken
 //! away, because only the old one is there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection as Sqlite, params};
@@ -39,8 +39,9 @@ pub struct Replayed {
     pub token_sets: u64,
 }
 
-/// Where identities are that the ledger names.
-type Places = HashMap<(TenantId, IdentityId), UserId>;
+/// Who may have the identities that the ledger names: whoever has them in the copy, and whomever
+/// they are split off to.
+type Places = HashMap<(TenantId, IdentityId), Vec<UserId>>;
 
 impl SqliteStore {
     /// Makes gone again what is gone by this ledger, and erases token sets that no key opens.
@@ -87,29 +88,31 @@ impl SqliteStore {
         Ok(sum)
     }
 
-    /// Where those identities are that the ledger names: they may have moved since the backup.
+    /// Who may have those identities that the ledger names: they may have moved since the copy.
     fn places(&self, losses: &[Loss]) -> StoreResult<Places> {
-        let mut named = HashSet::new();
+        let mut places = Places::new();
         for loss in losses {
-            if let Loss::Identity { tenant, identity, .. }
-            | Loss::Split { tenant, identity, .. }
-            | Loss::Password { tenant, identity, .. } = loss
-            {
-                named.insert((*tenant, *identity));
+            match loss {
+                Loss::Identity { tenant, identity, .. } | Loss::Password { tenant, identity, .. } => {
+                    places.entry((*tenant, *identity)).or_default();
+                }
+                Loss::Split {
+                    tenant, identity, to, ..
+                } => places.entry((*tenant, *identity)).or_default().push(*to),
+                _ => {}
             }
         }
         self.data.read_one(|sql| {
-            let mut places = Places::new();
             let mut statement = sql.statement("SELECT tenant, id, user_id FROM identities")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let key = (row.get(0)?, row.get(1)?);
-                if named.contains(&key) {
-                    places.insert(key, row.get(2)?);
+                if let Some(users) = places.get_mut(&(row.get(0)?, row.get(1)?)) {
+                    users.push(row.get(2)?);
                 }
             }
-            Ok(places)
-        })
+            Ok(())
+        })?;
+        Ok(places)
     }
 
     /// Erases the token sets of users who have no key: they were erased after the backup of the
@@ -269,7 +272,7 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
     Ok(())
 }
 
-/// The identity, where the ledger says that it was or where it was at the backup.
+/// The identity, wherever it may be.
 fn find(
     tx: &Tx<'_>,
     places: &Places,
@@ -280,10 +283,12 @@ fn find(
     if let Some(found) = identities::of(tx.sql, tenant, user, identity)? {
         return Ok(Some(found));
     }
-    match places.get(&(tenant, identity)) {
-        Some(user) => identities::of(tx.sql, tenant, *user, identity),
-        None => Ok(None),
+    for user in places.get(&(tenant, identity)).into_iter().flatten() {
+        if let Some(found) = identities::of(tx.sql, tenant, *user, identity)? {
+            return Ok(Some(found));
+        }
     }
+    Ok(None)
 }
 
 fn event(tx: &Tx<'_>, user: UserId, kind: EventKind) -> NewEvent {

@@ -251,3 +251,102 @@ async fn a_copy_is_opened_by_no_store_until_it_is_made_one() {
     let error = opened.err().expect("it is a backup");
     assert!(error.to_string().contains("backup restore"), "{error}");
 }
+
+/// A choice that repeats.
+fn choose(chance: &oneself::clock::SeededRandom, of: usize) -> usize {
+    let mut bytes = [0; 8];
+    oneself::clock::Random::fill(chance, &mut bytes);
+    (u64::from_be_bytes(bytes) % of.max(1) as u64) as usize
+}
+
+/// One act of chance on somebody who is there.
+async fn play(w: &World, chance: &oneself::clock::SeededRandom, n: usize) {
+    w.clock.advance(Duration::from_secs(1));
+    let page = Page::Offset { skip: 0, limit: 1_000 };
+    let users = w.store.list_users(w.tenant, page).await.unwrap();
+    if users.len() < 4 {
+        w.make_user().await;
+        return;
+    }
+    let one = &users[choose(chance, users.len())];
+    let other = &users[choose(chance, users.len())];
+    let secondary = one.identities.get(1 + choose(chance, one.identities.len().max(2) - 1));
+    match (choose(chance, 10), secondary) {
+        (0, _) => drop(w.make_user().await),
+        (1, _) => {
+            let born = w.identity(&w.google, &format!("born-{n}"));
+            w.make(w.born(born)).await;
+        }
+        (2, _) => assert!(
+            w.store
+                .delete_user(w.tenant, one.user.id, now_of(w, one.user.id))
+                .await
+                .unwrap()
+        ),
+        (3 | 4, _) if one.user.id != other.user.id => {
+            let absorb = w.absorb_at(one, other);
+            assert_eq!(w.store.absorb(w.tenant, absorb).await.unwrap(), Acted::Done);
+        }
+        (5 | 6, Some(identity)) => {
+            let mut unlink = w.unlink_of(identity).await;
+            unlink.force = true;
+            assert_eq!(w.store.unlink(w.tenant, unlink).await.unwrap(), Acted::Done);
+        }
+        (7, Some(identity)) => {
+            let former = w.store.find_former_user(w.tenant, identity.id).await.unwrap();
+            let mut split = w.split_of(identity, former.unwrap_or_else(|| w.user_id())).await;
+            split.force = true;
+            let acted = w.store.unlink(w.tenant, split).await.unwrap();
+            assert!(matches!(acted, Acted::Done | Acted::IdentityTaken), "{acted:?}");
+        }
+        _ => drop(w.attach(one.user.id, w.identity(&w.twitter, &n.to_string())).await),
+    }
+}
+
+#[tokio::test]
+async fn sec_ops_05_whatever_was_done_after_a_copy_the_restored_one_is_sound_and_holds_nothing_lost() {
+    let rounds = crate::blackbox::rounds(6, 200);
+    let mut replayed_in_all = 0;
+    for seed in 0..rounds {
+        let chance = oneself::clock::SeededRandom::new(seed as u64);
+        let w = World::new().await;
+        for n in 0..40 {
+            play(&w, &chance, n).await;
+        }
+        let copy = backup(&w);
+        let known = ledger(&w).losses.len();
+        for n in 40..100 {
+            play(&w, &chance, n).await;
+        }
+        let (old, replayed) = restored(&w, copy).await;
+        replayed_in_all += replayed.users + replayed.identities + replayed.splits;
+        sound(old.dir.path());
+        sound(w.dir.path());
+        let later = ledger(&w).losses.split_off(known);
+        let page = Page::Offset { skip: 0, limit: 1_000 };
+        let now = old.store.list_users(old.tenant, page).await.unwrap();
+        let owner = |id: IdentityId| {
+            let all = now.iter().flat_map(|found| &found.identities);
+            all.clone()
+                .find(|identity| identity.id == id)
+                .map(|identity| identity.user)
+        };
+        for (place, (_, loss)) in later.iter().enumerate() {
+            match loss {
+                Loss::User { user, .. } => assert!(now.iter().all(|found| found.user.id != *user), "{seed}: {loss}"),
+                Loss::Identity { identity, .. } => assert_eq!(owner(*identity), None, "{seed}: {loss}"),
+                Loss::Split { user, identity, .. } => {
+                    let back = later[place..].iter().any(|(_, next)| {
+                        matches!(next, Loss::Split { identity: again, to, .. } if again == identity && to == user)
+                    });
+                    assert!(back || owner(*identity) != Some(*user), "{seed}: {loss}");
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(
+        replayed_in_all > rounds as u64,
+        "only {replayed_in_all} were made gone again"
+    );
+}
