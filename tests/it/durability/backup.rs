@@ -199,6 +199,45 @@ fn sec_ops_05_what_was_deleted_after_the_backup_stays_gone() {
     );
 }
 
+/// The copies of her key are gone, and with them her tokens, though nothing says that she was erased.
+#[test]
+fn sec_vlt_05_with_later_keys_an_erased_user_has_no_tokens_in_an_older_copy() {
+    let installation = Installation::new();
+    let server = installation.serve();
+    let mut client = server.client();
+    let (gone, stays) = (new_user(&mut client), new_user(&mut client));
+    for (user, subject) in [(&gone, "hers"), (&stays, "kept")] {
+        let linked = client.post(&identities_of(user), &account(subject)).unwrap();
+        linked.expect(201);
+    }
+    create(&installation);
+    let erased = client.delete(&format!("/api/v2/users/auth0%7C{gone}")).unwrap();
+    erased.expect(204);
+    let (later, keys) = (beside(&installation, "later"), beside(&installation, "later-keys"));
+    installation.answer(&["backup", "create", &later, "--keys", &keys, "--json"]);
+    server.kill();
+    std::fs::remove_dir_all(beside(&installation, "backup-keys")).unwrap();
+    std::fs::rename(keys, beside(&installation, "backup-keys")).unwrap();
+
+    let to = beside(&installation, "restored");
+    let data = beside(&installation, "backup");
+    let verify = [
+        "backup",
+        "verify",
+        &data,
+        "--keys",
+        &beside(&installation, "backup-keys"),
+    ];
+    let said = String::from_utf8(installation.run(&verify).stdout).unwrap();
+    assert!(said.contains("1 users have tokens and no key"), "{said}");
+    restore(&installation, &to, &["--without-ledger"]);
+    is_healthy(&installation, &to);
+    let server = serve_on(&installation, &to);
+    let found = State::read(&mut server.client());
+    assert_eq!((found.owner("hers"), found.token("hers")), (Some(gone.as_str()), None));
+    assert_eq!(found.token("kept"), Some(token_of("kept").as_str()));
+}
+
 /// Whoever has an older copy of the files finds no server that serves it.
 #[test]
 fn sec_ops_05_files_put_back_by_hand_are_refused_beside_their_ledger() {
