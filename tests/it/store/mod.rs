@@ -6,6 +6,7 @@
 mod absorb;
 mod events;
 mod files;
+mod ledger;
 mod link;
 mod model;
 mod play;
