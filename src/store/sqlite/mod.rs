@@ -26,6 +26,7 @@ mod search_order;
 #[cfg(test)]
 mod search_plans;
 mod search_sets;
+mod searcher;
 mod tenants;
 mod terms;
 mod unlink;
@@ -45,7 +46,7 @@ use self::open::{Database, Prepare};
 pub use self::open::{OpenError, SqliteOptions};
 use self::readers::Readers;
 use self::rows::{Sql as _, corrupt};
-use self::search::Searcher;
+use self::searcher::Searcher;
 use self::writer::{NewKeys, Stop, Writer};
 use crate::clock::{Clock, Random};
 use crate::domain::tenant::OpaqueCredentials;
