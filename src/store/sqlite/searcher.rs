@@ -44,21 +44,17 @@ impl Searcher {
     /// Searches. The time spent in the queue counts.
     pub async fn search(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
         let ends = Instant::now().checked_add(search.give_up_after);
-        let turn = match is_brief(&search) {
-            true => None,
-            false => match tokio::time::timeout(search.give_up_after, self.turn(tenant)).await {
-                Ok(turn) => Some(turn?),
-                Err(_) => return Ok(Searched::GaveUp),
-            },
+        if is_brief(&search) {
+            return look(&self.readers, tenant, &search, ends);
+        }
+        let Ok(turn) = tokio::time::timeout(search.give_up_after, self.turn(tenant)).await else {
+            return Ok(Searched::GaveUp);
         };
-        let readers = self.readers.clone();
+        let (turn, readers) = (turn?, self.readers.clone());
         let work = move || {
-            let _turn = turn;
-            readers.read(|sql| match search::run(sql, tenant, &search, ends) {
-                Ok(found) => Ok(found),
-                Err(Halt::TooLong) => Ok(Searched::GaveUp),
-                Err(Halt::Failed(error)) => Err(error),
-            })
+            let found = look(&readers, tenant, &search, ends);
+            drop(turn);
+            found
         };
         tokio::task::spawn_blocking(work)
             .await
@@ -85,9 +81,18 @@ impl Searcher {
     }
 }
 
-/// Whether a search is only a page of everybody along an index.
+fn look(readers: &Readers, tenant: TenantId, search: &Search, ends: Option<Instant>) -> StoreResult<Searched> {
+    readers.read(|sql| match search::run(sql, tenant, search, ends) {
+        Ok(found) => Ok(found),
+        Err(Halt::TooLong) => Ok(Searched::GaveUp),
+        Err(Halt::Failed(error)) => Err(error),
+    })
+}
+
+/// Whether a search is only a page of everybody along an index, which is read in place.
 fn is_brief(search: &Search) -> bool {
-    search.query.nodes().is_empty() && matches!(search.sort.by, SortBy::Creation | SortBy::Created)
+    let along_an_index = matches!(search.sort.by, SortBy::Creation | SortBy::Created);
+    search.query.nodes().is_empty() && along_an_index && !search.count
 }
 
 #[cfg(test)]
