@@ -198,9 +198,10 @@ impl Filled {
             client: Client {
                 id: ClientId::new(self.tenant, &self.random),
                 name: "bench".into(),
-                secret: digest,
+                secret: Some(digest),
                 grants: vec![],
-                scopes: Scopes::for_machines(),
+                scopes: Some(Scopes::for_machines()),
+                auth0: Object::new(),
                 epoch: 1,
                 created_at: self.clock.now(),
             },

@@ -9,14 +9,19 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, any, delete, get, patch, post};
 
 use crate::app::App;
 use crate::domain::Scope;
 use crate::web::Dialect;
 
+mod client_grants;
+mod client_json;
+mod clients;
+mod connection_bodies;
 mod connections;
 mod discovery;
+mod edge;
 mod error;
 mod guard;
 mod identities;
@@ -24,7 +29,10 @@ mod names;
 mod oauth;
 mod paging;
 pub mod search;
+mod stats;
+mod tenant;
 mod user_bodies;
+mod user_lists;
 mod users;
 mod wire;
 
@@ -111,6 +119,222 @@ pub static GUARDED: &[Route] = &[
         any_of: &[Scope::ReadConnections],
         handler: || get(connections::find),
     },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/connections/{id}",
+        any_of: &[Scope::UpdateConnections],
+        handler: || patch(connections::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/connections/{id}",
+        any_of: &[Scope::DeleteConnections],
+        handler: || delete(connections::remove),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/connections/{id}/clients",
+        any_of: &[Scope::ReadConnections],
+        handler: || get(connections::list_clients),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/connections/{id}/clients",
+        any_of: &[Scope::UpdateConnections],
+        handler: || patch(connections::update_clients),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/connections/{id}/users",
+        any_of: &[Scope::DeleteUsers],
+        handler: || delete(connections::remove_user),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/connections/{id}/status",
+        any_of: &[Scope::ReadConnections],
+        handler: || get(connections::status),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/clients",
+        any_of: &[Scope::ReadClients, Scope::ReadClientKeys],
+        handler: || get(clients::list),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/clients",
+        any_of: &[Scope::CreateClients],
+        handler: || post(clients::create),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::ReadClients, Scope::ReadClientKeys],
+        handler: || get(clients::find),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::UpdateClients],
+        handler: || patch(clients::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::DeleteClients],
+        handler: || delete(clients::remove),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/clients/{id}/rotate-secret",
+        any_of: &[Scope::UpdateClientKeys],
+        handler: || post(clients::rotate),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/client-grants",
+        any_of: &[Scope::ReadClientGrants],
+        handler: || get(client_grants::list),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/client-grants",
+        any_of: &[Scope::CreateClientGrants],
+        handler: || post(client_grants::create),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::ReadClientGrants],
+        handler: || get(client_grants::find),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::UpdateClientGrants],
+        handler: || patch(client_grants::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::DeleteClientGrants],
+        handler: || delete(client_grants::remove),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/roles",
+        any_of: &[Scope::ReadUsers, Scope::ReadRoles],
+        handler: || get(user_lists::roles),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/permissions",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(user_lists::permissions),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/organizations",
+        any_of: &[Scope::ReadOrganizations],
+        handler: || get(user_lists::organizations),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/authentication-methods",
+        any_of: &[Scope::ReadUsers, Scope::ReadAuthenticationMethods],
+        handler: || get(user_lists::methods),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/enrollments",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(user_lists::enrollments),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/sessions",
+        any_of: &[Scope::ReadSessions],
+        handler: || get(user_lists::sessions),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/users/{id}/sessions",
+        any_of: &[Scope::DeleteSessions],
+        handler: || delete(user_lists::delete_sessions),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/refresh-tokens",
+        any_of: &[Scope::ReadRefreshTokens],
+        handler: || get(user_lists::refresh_tokens),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/users/{id}/refresh-tokens",
+        any_of: &[Scope::DeleteRefreshTokens],
+        handler: || delete(user_lists::delete_refresh_tokens),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/users/{id}/revoke-access",
+        any_of: &[Scope::DeleteSessions, Scope::DeleteRefreshTokens],
+        handler: || post(user_lists::revoke_access),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/user-blocks",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(user_lists::blocks_of),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/user-blocks",
+        any_of: &[Scope::UpdateUsers],
+        handler: || delete(user_lists::unblock_all),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/user-blocks/{id}",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(user_lists::blocks),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/user-blocks/{id}",
+        any_of: &[Scope::UpdateUsers],
+        handler: || delete(user_lists::unblock),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/stats/active-users",
+        any_of: &[Scope::ReadStats],
+        handler: || get(stats::active_users),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/stats/daily",
+        any_of: &[Scope::ReadStats],
+        handler: || get(stats::daily),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/tenants/settings",
+        any_of: &[Scope::ReadTenantSettings],
+        handler: || get(tenant::settings),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/resource-servers",
+        any_of: &[Scope::ReadResourceServers],
+        handler: || get(tenant::resource_servers),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/resource-servers/{id}",
+        any_of: &[Scope::ReadResourceServers],
+        handler: || get(tenant::resource_server),
+    },
 ];
 
 /// How the front writes what it refuses by itself.
@@ -126,14 +350,18 @@ pub fn dialects() -> Vec<Dialect> {
 /// All routes.
 pub fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
-        .route("/oauth/token", post(oauth::token))
         .route("/.well-known/jwks.json", get(discovery::jwks))
         .route("/.well-known/openid-configuration", get(discovery::configuration));
-    GUARDED
+    let tokens = Router::new()
+        .route("/oauth/token", post(oauth::token))
+        .route_layer(from_fn_with_state(app.clone(), edge::oauth));
+    let nothing = ["/api/v2", "/api/v2/", "/api/v2/{*rest}"]
         .iter()
-        .fold(open, |router, route| {
-            let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
-            router.route(route.path, (route.handler)().route_layer(guard))
-        })
-        .with_state(app.clone())
+        .fold(Router::new(), |router, path| router.route(path, any(edge::nothing)));
+    let management = GUARDED.iter().fold(nothing, |router, route| {
+        let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
+        router.route(route.path, (route.handler)().route_layer(guard))
+    });
+    let management = management.route_layer(from_fn_with_state(app.clone(), edge::management));
+    open.merge(tokens).merge(management).with_state(app.clone())
 }

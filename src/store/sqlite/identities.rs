@@ -324,17 +324,17 @@ pub(super) fn delete_tokens(sql: &Sqlite, tenant: TenantId, identity: &Identity)
     Ok(())
 }
 
-/// Whether somebody can log in with it.
+/// Whether somebody can log in with it: never where its connection was retired.
 pub(super) fn is_way_in(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<bool> {
-    if identity.has_password {
-        return Ok(true);
-    }
-    let provider = provider(sql, tenant, identity)?;
-    Ok(provider != DATABASE)
+    let provider = tenants::provider_of(sql, tenant, identity.key.connection)?;
+    Ok(provider.is_some_and(|provider| identity.has_password || provider != DATABASE))
 }
 
-/// The provider of its connection.
-pub(super) fn provider(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<String> {
-    tenants::provider_of(sql, tenant, identity.key.connection)?
-        .ok_or_else(|| corrupt(format!("identities: {} hangs on no connection", identity.id)))
+/// Some of the identities that hang on a connection.
+pub(super) fn at(sql: &Sqlite, tenant: TenantId, connection: ConnectionId, limit: u32) -> StoreResult<Vec<Identity>> {
+    sql.all(
+        select_identities!("AND connection = ?2 LIMIT ?3"),
+        params![tenant, connection, limit],
+        |row| read(row, 0),
+    )
 }

@@ -49,7 +49,7 @@ pub(super) fn link(tx: &mut Tx<'_>, tenant: TenantId, link: &Link, keys: NewKeys
 
 fn has_provider(sql: &Sqlite, tenant: TenantId, user: UserId, provider: &str) -> StoreResult<bool> {
     for identity in identities::of_user(sql, tenant, user)? {
-        if identities::provider(sql, tenant, &identity)? == provider {
+        if tenants::provider_of(sql, tenant, identity.key.connection)?.is_some_and(|found| found == provider) {
             return Ok(true);
         }
     }
