@@ -15,7 +15,7 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 use crate::blackbox::server::{Installation, Server};
 
 /// The numbers of distinct calls that the scripts pin over each protocol.
-const PYTHON_CALLS: [(&str, usize); 2] = [("http", 50), ("https", 51)];
+const PYTHON_CALLS: [(&str, usize); 2] = [("http", 51), ("https", 52)];
 const NODE_CALLS: [(&str, usize); 2] = [("http", 50), ("https", 50)];
 
 /// Writes `ca.pem`, and `cert.pem` with `key.pem` for this machine, signed by it.

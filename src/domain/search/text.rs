@@ -161,6 +161,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_pattern_fits_what_its_definition_says(written in "[ab*?é]{0,8}", text in "[abé]{0,10}") {
             let pattern = pattern(&written);

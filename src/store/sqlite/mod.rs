@@ -32,6 +32,7 @@ mod search_order;
 #[cfg(test)]
 mod search_plans;
 mod search_sets;
+mod searcher;
 mod tenants;
 mod terms;
 mod unlink;
@@ -52,7 +53,7 @@ pub use self::open::{OpenError, SqliteOptions};
 use self::readers::Readers;
 pub use self::replay::Replayed;
 use self::rows::{Sql as _, corrupt};
-use self::search::Searcher;
+use self::searcher::Searcher;
 use self::writer::{NewKeys, Stop, Writer};
 use crate::clock::{Clock, Random};
 use crate::domain::tenant::OpaqueCredentials;

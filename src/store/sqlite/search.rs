@@ -4,18 +4,13 @@
 //! caller asks for is only ever bound to them. The first of a conjunction is what finds few, and
 //! when only few are left, the rest is asked of each of them.
 //!
-//! What would surprise: searches run on threads that may block, few at once, and not in place like
-//! other reads, because a wildcard or a sort can read everything that a tenant has. When their
-//! time is over they give up, between two rows.
+//! What would surprise: a wildcard or an order can read everything that a tenant has. When the time
+//! of a search is over it gives up, between two rows.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::{Connection as Sqlite, Params, Row, params};
-use tokio::sync::Semaphore;
 
-use super::open::Database;
-use super::readers::Readers;
 use super::rows::{Sql as _, corrupt};
 use super::search_sets::Set;
 use super::{search_order, tenants, users};
@@ -24,10 +19,7 @@ use crate::domain::search::attributes::{Kind, Value};
 use crate::domain::search::{Condition, Node, Place, Query, Role, Span, Test};
 use crate::id::{ConnectionId, TenantId, UserId};
 use crate::store::term_key::{self, KeyRange};
-use crate::store::{Search, Searched, StoreError, StoreResult};
-
-/// How many searches run at once.
-const AT_ONCE: usize = 2;
+use crate::store::{Search, Searched, StoreError};
 
 /// How many rows are read between two looks at the clock.
 const ROWS_A_LOOK: u32 = 64;
@@ -56,43 +48,6 @@ pub(super) const OF_USER: &str = "SELECT user_id, position, subject, connection 
 pub(super) const CHANGES: &str = "SELECT identities.user_id, users.updated_at, identities.proved_at
     FROM identities JOIN users ON users.tenant = identities.tenant AND users.id = identities.user_id
     WHERE identities.tenant = ?1 ORDER BY identities.user_id";
-
-/// Where searches run.
-pub(super) struct Searcher {
-    readers: Arc<Readers>,
-    running: Arc<Semaphore>,
-}
-
-impl Searcher {
-    pub fn new(database: Database) -> Self {
-        Self {
-            readers: Arc::new(Readers::new(database)),
-            running: Arc::new(Semaphore::new(AT_ONCE)),
-        }
-    }
-
-    /// Searches. The time spent in the queue counts.
-    pub async fn search(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
-        let ends = Instant::now() + search.give_up_after;
-        let turn = self.running.clone().acquire_owned();
-        let Ok(turn) = tokio::time::timeout(search.give_up_after, turn).await else {
-            return Ok(Searched::GaveUp);
-        };
-        let turn = turn.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let readers = self.readers.clone();
-        let work = move || {
-            let _turn = turn;
-            readers.read(|sql| match run(sql, tenant, &search, ends) {
-                Ok(found) => Ok(found),
-                Err(Halt::TooLong) => Ok(Searched::GaveUp),
-                Err(Halt::Failed(error)) => Err(error),
-            })
-        };
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?
-    }
-}
 
 /// Why a search ends before it is done.
 #[derive(Debug)]
@@ -126,10 +81,11 @@ pub(super) enum Step {
 pub(super) struct Run<'a> {
     pub sql: &'a Sqlite,
     pub tenant: TenantId,
-    ends: Instant,
+    ends: Option<Instant>,
 }
 
-fn run(sql: &Sqlite, tenant: TenantId, search: &Search, ends: Instant) -> Result<Searched, Halt> {
+/// Searches until this moment.
+pub(super) fn run(sql: &Sqlite, tenant: TenantId, search: &Search, ends: Option<Instant>) -> Result<Searched, Halt> {
     let run = Run { sql, tenant, ends };
     run.look()?;
     let set = run.evaluate(&search.query)?;
@@ -157,10 +113,20 @@ enum Part<'q> {
     Condition(&'q Condition, bool),
 }
 
+impl Part<'_> {
+    /// How many users it names.
+    fn named(&self) -> usize {
+        match self {
+            Self::Set(set) => set.named().len(),
+            Self::Condition(..) => 0,
+        }
+    }
+}
+
 impl Run<'_> {
     /// That there is time left.
     pub fn look(&self) -> Result<(), Halt> {
-        match Instant::now() < self.ends {
+        match self.ends.is_none_or(|ends| Instant::now() < ends) {
             true => Ok(()),
             false => Err(Halt::TooLong),
         }
@@ -194,7 +160,11 @@ impl Run<'_> {
         let mut parts: Vec<Option<Part<'_>>> = Vec::with_capacity(query.nodes().len());
         let mut held: usize = 0;
         for node in query.nodes() {
-            let mut take = |place: &usize| parts.get_mut(*place).and_then(Option::take).ok_or_else(broken);
+            let mut take = |place: &usize| {
+                let part = parts.get_mut(*place).and_then(Option::take).ok_or_else(broken)?;
+                held = held.saturating_sub(part.named());
+                Ok::<_, Halt>(part)
+            };
             let part = match node {
                 Node::Is(condition) => Part::Condition(condition, true),
                 Node::Not(place) => match take(place)? {
@@ -210,9 +180,7 @@ impl Run<'_> {
                     Part::Set(self.any(parts)?)
                 }
             };
-            if let Part::Set(set) = &part {
-                held = held.saturating_add(set.named().len());
-            }
+            held = held.saturating_add(part.named());
             if held > NAMED {
                 return Err(Halt::TooLong);
             }
@@ -284,7 +252,10 @@ impl Run<'_> {
                 }
             }
         }
-        Ok(Set::of(found))
+        match found.len() > NAMED {
+            true => Err(Halt::TooLong),
+            false => Ok(Set::of(found)),
+        }
     }
 
     fn find_by_attribute(&self, path: &str, test: &Test, found: &mut Vec<UserId>) -> Result<(), Halt> {
@@ -361,6 +332,7 @@ impl Run<'_> {
         subject: Option<&Test>,
         found: &mut Vec<UserId>,
     ) -> Result<(), Halt> {
+        self.look()?;
         let tenant = self.tenant;
         let which = ConnectionRef::Id(place.connection);
         let Some((connection, issuer)) = tenants::key_part(self.sql, tenant, &which)? else {
@@ -421,7 +393,10 @@ impl Run<'_> {
 
 fn keep(user: UserId, found: &mut Vec<UserId>) -> rusqlite::Result<Step> {
     found.push(user);
-    Ok(Step::Next)
+    Ok(match found.len() > NAMED {
+        true => Step::Enough,
+        false => Step::Next,
+    })
 }
 
 /// Whether the identity of a row is one that is asked for at this place.

@@ -112,6 +112,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn sets_are_those_of_their_members(a: u8, b: u8, not_a: bool, not_b: bool) {
             for n in 0..9 {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection as Sqlite, params};
 
 use super::rows::Sql as _;
-use super::{identities, tenants, users};
+use super::{identities, users};
 use crate::domain::connection::DATABASE;
 use crate::domain::search::attributes::{self, FallBack, Term};
 use crate::domain::{Identity, Profile, User};
@@ -26,7 +26,12 @@ pub(super) fn of_user(
 ) -> StoreResult<BTreeSet<Term>> {
     let mut fall_back = FallBack::None;
     if let (Some(born), true) = (born, lacks_a_name(&user.profile)) {
-        let provider = tenants::provider_of(sql, tenant, born)?;
+        // Also of a retired connection, whose users still have to go with all their terms.
+        let provider: Option<String> = sql.first(
+            "SELECT provider FROM connections WHERE tenant = ?1 AND id = ?2",
+            params![tenant, born],
+            |row| row.get(0),
+        )?;
         if matches!(provider.as_deref(), Some(DATABASE | "email")) {
             fall_back = FallBack::Email;
         }

@@ -242,6 +242,34 @@ async fn every_act_keeps_what_users_are_found_by() {
 }
 
 #[tokio::test]
+async fn a_user_of_a_retired_connection_leaves_no_term() {
+    let w = World::new().await;
+    let database = Connection {
+        id: ConnectionId::new(w.random.as_ref()),
+        name: "Users".into(),
+        ..w.built_in.clone()
+    };
+    assert!(w.store.create_connection(w.tenant, &database).await.unwrap());
+    let mut new = w.born(w.identity(&database, "1"));
+    new.user.profile.email = Some("ines@x.example".into());
+    let ines = w.make(new).await;
+    assert_eq!(ids(&w, &is("name", "ines@x.example")).await, [ines]);
+    let retired = w
+        .store
+        .retire_connection(w.tenant, database.id, w.now(), Actor::Operator);
+    assert!(retired.await.unwrap());
+    assert_eq!(
+        ids(&w, &is("name", "ines@x.example")).await,
+        [ines],
+        "until she is erased"
+    );
+    let event = w.event(ines, EventKind::UserDeleted);
+    assert!(w.store.delete_user(w.tenant, ines, event).await.unwrap());
+    assert_eq!(ids(&w, &is("name", "ines@x.example")).await, []);
+    check(&w).await;
+}
+
+#[tokio::test]
 async fn a_link_without_claims_that_are_searched_writes_no_term() {
     let w = World::new().await;
     let user = w.make_user().await;

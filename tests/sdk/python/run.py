@@ -64,6 +64,7 @@ EXPECTED = {
     "users.identities.link by name",
     "users.identities.link by proof",
     "users.list",
+    "users.list by query",
     "users.list_users_by_email",
     "users.organizations.list",
     "users.permissions.list",
@@ -143,6 +144,11 @@ def users(call, api, suffix, people):
     assert pager.response.total >= 5 and pager.response.limit == 2, pager.response
     ids = [user.user_id for user in pager]
     assert len(ids) == len(set(ids)) and {user.user_id for user in made} <= set(ids), ids
+    query = f'email.domain:"{suffix}.example" AND name:person AND NOT app_metadata.plan:none'
+    pager = call("users.list by query", api.users.list, q=query, sort="email:-1", search_engine="v3", per_page=3)
+    assert pager.response.total == 4, pager.response
+    assert [user.user_id for user in pager] == [user.user_id for user in reversed(made[1:])]
+    call.refused("users.list by query", 400, api.users.list, q="name:*")
     same = call("users.list_users_by_email", api.users.list_users_by_email, email=f"person1@{suffix}.example")
     assert [user.user_id for user in same] == [made[1].user_id], same
     none = call("users.list_users_by_email", api.users.list_users_by_email, email=f"PERSON1@{suffix}.example")

@@ -11,6 +11,8 @@ pub mod syntax;
 
 use std::fmt;
 
+use crate::web::{Fault, Reason};
+
 /// Why a query is refused: the end of a sentence that begins with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused(String);
@@ -30,5 +32,8 @@ impl fmt::Display for Refused {
 
 /// A piece of what a caller wrote, as it may be shown: cut and cleaned (API-18).
 fn shown(text: &str) -> String {
-    crate::web::Fault::new(text, crate::web::Reason::Nul).subject()
+    match text {
+        "" => "nothing".to_owned(),
+        text => Fault::new(text, Reason::Nul).subject(),
+    }
 }

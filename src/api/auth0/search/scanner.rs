@@ -66,11 +66,6 @@ impl<'q> Scanner<'q> {
                         "Regular expressions are not supported; a slash is written as \\/",
                     ));
                 }
-                '+' if word.pieces.is_empty() => {
-                    return Err(Refused::new(
-                        "+ is not supported: join terms by AND, or write it as \\+",
-                    ));
-                }
                 ';' | '<' | '>' => {
                     return Err(Refused::new(format!(
                         "{c} must stand in quotation marks, or be written as \\{c}"
@@ -88,6 +83,11 @@ impl<'q> Scanner<'q> {
             };
             self.rest.next();
             word.pieces.push(piece);
+        }
+        if word.pieces.is_empty() && self.rest.peek() == Some(&':') {
+            return Err(Refused::new(
+                "A colon in a value must stand in quotation marks, or be written as \\:",
+            ));
         }
         if word.pieces.is_empty() {
             let found = self

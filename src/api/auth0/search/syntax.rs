@@ -148,6 +148,11 @@ impl Reader<'_> {
                     self.negate();
                 }
                 '&' | '|' => self.read_signs(next)?,
+                '+' => {
+                    return Err(Refused::new(
+                        "+ is not supported: join terms by AND, or write it as \\+",
+                    ));
+                }
                 '"' => {
                     let text = self.scan.read_phrase()?;
                     self.clause(None, Value::Text(text))?;
