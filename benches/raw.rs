@@ -160,9 +160,10 @@ impl World {
                 client: Client {
                     id: client,
                     name: "raw".to_owned(),
-                    secret: nobody,
+                    secret: None,
                     grants: Vec::new(),
-                    scopes: Scopes::for_machines(),
+                    scopes: Some(Scopes::for_machines()),
+                    auth0: Object::new(),
                     epoch: 1,
                     created_at: clock.now(),
                 },

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::domain::Scope;
+use crate::domain::{Quota, Scope};
 
 /// What the core answers.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -83,6 +83,12 @@ pub enum Error {
         /// Seconds.
         retry_after: u32,
     },
+    /// A search would take longer than one may.
+    #[error("the search takes too long: ask for less")]
+    SearchTooLong,
+    /// More requests came than this tenant, client or address may make.
+    #[error("too many requests")]
+    TooManyRequests(Quota),
     /// The store cannot write or read; nothing of this request was kept.
     #[error("the store is unavailable: {0}")]
     StoreUnavailable(String),
@@ -116,6 +122,8 @@ pub enum Noun {
     Tenant,
     /// An application of a tenant.
     Client,
+    /// What an application is granted.
+    ClientGrant,
     /// A connection.
     Connection,
     /// A user.
@@ -129,6 +137,7 @@ impl fmt::Display for Noun {
         f.write_str(match self {
             Self::Tenant => "tenant",
             Self::Client => "client",
+            Self::ClientGrant => "client grant",
             Self::Connection => "connection",
             Self::User => "user",
             Self::Identity => "identity",
@@ -147,6 +156,8 @@ pub enum Unique {
     DefaultConnection,
     /// A connection that identities hang on.
     ConnectionInUse,
+    /// What a client is granted for one interface.
+    ClientGrant,
     /// The id that a caller chose for a user.
     UserId,
     /// An e-mail address in its database connection.
@@ -164,6 +175,7 @@ impl fmt::Display for Unique {
             Self::ConnectionName => "name of the connection",
             Self::DefaultConnection => "default connection of this provider",
             Self::ConnectionInUse => "connection",
+            Self::ClientGrant => "client grant",
             Self::UserId => "user id",
             Self::Email => "e-mail address",
             Self::Username => "user name",

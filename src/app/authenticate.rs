@@ -2,8 +2,9 @@
 //!
 //! Checking a signature costs as much as a whole link, so a token that was believed once is
 //! remembered by its digest until it ends. What can end it sooner is asked of the store every
-//! time: the epochs of its client and of its user. A token of a removed client, of a client
-//! with a new secret, or of a person whose password was changed is dead on the next request.
+//! time: the epochs of its client and of its user, and what the client is still granted. A
+//! token of a removed client, of a client with a new secret, or of a person whose password
+//! was changed is dead on the next request.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
 use crate::app::App;
-use crate::domain::{Caller, Scopes, UserRef};
+use crate::domain::{Caller, Scope, Scopes, UserRef};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::id::{ClientId, UserId};
 use crate::jwt::{self, Claims, TokenKind};
@@ -58,10 +59,10 @@ impl App {
                 believed
             }
         };
-        let client_epoch = self.store.find_client_epoch(believed.client).await?;
-        if client_epoch != Some(believed.client_epoch) {
-            return Err(Error::Unauthenticated(Unauthenticated::Invalid));
-        }
+        let standing = self.store.find_standing(believed.client).await?;
+        let standing = standing
+            .filter(|standing| standing.epoch == believed.client_epoch)
+            .ok_or(Error::Unauthenticated(Unauthenticated::Invalid))?;
         if let Some((id, epoch)) = believed.user {
             let user = self.store.find_user(believed.client.tenant(), &UserRef::Id(id)).await?;
             let alive =
@@ -75,7 +76,10 @@ impl App {
             client: believed.client,
             user: believed.user.map(|(id, _)| id),
             credential: believed.user.map(|_| digest),
-            scopes: believed.scopes,
+            scopes: match believed.user {
+                Some(_) => believed.scopes,
+                None => still_granted(believed.scopes, standing.scopes),
+            },
             issuer: believed.issuer.clone(),
         })
     }
@@ -94,6 +98,14 @@ impl App {
         let believed = read_claims(&claims, issuer);
         believed.ok_or_else(|| refuse(Unauthenticated::Invalid))
     }
+}
+
+/// What a client's own token still allows: a right over the tenant that was taken from the
+/// client is gone on the next request.
+fn still_granted(carried: Scopes, granted: Option<Scopes>) -> Scopes {
+    let granted = granted.unwrap_or(Scopes::NONE);
+    let kept = |scope: &Scope| scope.is_for_users() || granted.has(*scope);
+    carried.iter().filter(kept).collect()
 }
 
 fn read_claims(claims: &Claims, issuer: Arc<str>) -> Option<Believed> {

@@ -1,10 +1,12 @@
 //! Connections: providers as tenants configure them.
 
 use crate::app::App;
+use crate::app::link::ATTEMPTS;
 use crate::domain::{Caller, Connection, ConnectionRef, KeyOwner, Object, Scope, connection};
 use crate::error::{Error, Noun, Result, Unique};
 use crate::id::{ConnectionId, TenantId};
-use crate::secret::{ExposeSecret, SecretString};
+use crate::secret::{ExposeSecret, Sealed, SecretString};
+use crate::store::Replaced;
 use crate::vault::{Field, Place};
 
 /// A connection to be made.
@@ -45,6 +47,46 @@ impl App {
         self.existing_connection(caller.tenant, which).await
     }
 
+    /// Changes what may change of a connection: `change` edits its application's id and what
+    /// the Auth0 dialect keeps; whatever else it edits stays. A new `client_secret` replaces
+    /// the old one, which is dropped with the application that it belongs to.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`]; [`Error::NotFound`]; those of `change`; [`Error::Conflict`] when
+    /// the application would be another one while identities hang on the connection.
+    pub async fn update_connection(
+        &self,
+        caller: &Caller,
+        id: ConnectionId,
+        change: &(dyn Fn(&mut Connection) -> Result<()> + Send + Sync),
+        client_secret: Option<&SecretString>,
+    ) -> Result<Connection> {
+        caller.needs(&[Scope::UpdateConnections])?;
+        for _ in 0..ATTEMPTS {
+            let was = self.existing_connection(caller.tenant, &ConnectionRef::Id(id)).await?;
+            let mut edited = was.clone();
+            change(&mut edited)?;
+            let mut is = Connection {
+                client_id: edited.client_id,
+                auth0: edited.auth0,
+                ..was.clone()
+            };
+            if is.client_id != was.client_id {
+                is.client_secret = None;
+            }
+            if let Some(secret) = client_secret {
+                is.client_secret = Some(self.seal_client_secret(caller.tenant, id, secret).await?);
+            }
+            match self.store.update_connection(caller.tenant, &was, &is).await? {
+                Replaced::Done => return Ok(is),
+                Replaced::Changed => {}
+                Replaced::Gone => return Err(Error::NotFound(Noun::Connection)),
+                Replaced::InUse => return Err(Error::Conflict(Unique::ConnectionInUse)),
+            }
+        }
+        Err(Error::Busy { retry_after: 1 })
+    }
+
     /// Every connection of the tenant, oldest first.
     ///
     /// # Errors
@@ -75,17 +117,7 @@ impl App {
         let id = ConnectionId::new(&*self.random);
         let client_secret = match request.client_secret {
             None => None,
-            Some(secret) => {
-                let (key, _) = self.key_for(tenant, KeyOwner::Service).await?;
-                let place = Place {
-                    connection: Some(id),
-                    issuer: "",
-                    subject: "",
-                    field: Field::ClientSecret,
-                    version: 1,
-                };
-                Some(self.vault.seal(&key, &place, secret.expose_secret().as_bytes())?)
-            }
+            Some(secret) => Some(self.seal_client_secret(tenant, id, &secret).await?),
         };
         let connection = Connection {
             id,
@@ -101,6 +133,18 @@ impl App {
             true => Ok(connection),
             false => Err(Error::Conflict(Unique::ConnectionName)),
         }
+    }
+
+    async fn seal_client_secret(&self, tenant: TenantId, id: ConnectionId, secret: &SecretString) -> Result<Sealed> {
+        let (key, _) = self.key_for(tenant, KeyOwner::Service).await?;
+        let place = Place {
+            connection: Some(id),
+            issuer: "",
+            subject: "",
+            field: Field::ClientSecret,
+            version: 1,
+        };
+        self.vault.seal(&key, &place, secret.expose_secret().as_bytes())
     }
 
     /// The two database connections that a new tenant has.

@@ -45,6 +45,9 @@ impl App {
         let Some(key) = self.find_key(tenant, KeyOwner::User(event.what.user)).await? else {
             return Ok(None);
         };
+        if !self.vault.is_under(&key, sealed) {
+            return Ok(None);
+        }
         let plain = self.vault.open(&key, &event_place(&about), sealed)?;
         Ok(serde_json::from_slice(&plain).ok())
     }

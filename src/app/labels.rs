@@ -6,8 +6,8 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 
 use crate::app::App;
-use crate::domain::{ConnectionRef, spelling};
-use crate::error::Result;
+use crate::domain::{Connection, ConnectionRef, spelling};
+use crate::error::{Error, Noun, Result};
 use crate::id::{ConnectionId, TenantId};
 
 /// What never changes about a connection.
@@ -39,7 +39,10 @@ impl App {
         if let Some(label) = self.labels.0.get(&(tenant, id)) {
             return Ok(label);
         }
-        let connection = self.existing_connection(tenant, &ConnectionRef::Id(id)).await?;
+        let connection = match self.store.find_connection(tenant, &ConnectionRef::Id(id)).await? {
+            Some(connection) => connection,
+            None => self.retired_connection(tenant, id).await?,
+        };
         let label = Arc::new(Label {
             auth0_strategy: spelling::auth0_strategy(&connection).to_owned(),
             name: connection.name,
@@ -47,5 +50,14 @@ impl App {
         });
         self.labels.0.insert((tenant, id), label.clone());
         Ok(label)
+    }
+
+    /// A deleted connection, which identities hang on until they are erased too.
+    async fn retired_connection(&self, tenant: TenantId, id: ConnectionId) -> Result<Connection> {
+        let mut retired = self.store.list_retired_connections(tenant).await?.into_iter();
+        let found = retired.find(|retired| retired.connection.id == id);
+        found
+            .map(|retired| retired.connection)
+            .ok_or(Error::NotFound(Noun::Connection))
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::authenticate::USER_CLAIM;
-use crate::domain::{Client, ConnectionRef, Grant, Object, Scopes, UserRef, UserWithIdentities};
+use crate::domain::{Client, ConnectionRef, Grant, Identity, Object, Scopes, UserRef, UserWithIdentities};
 use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId};
 pub use crate::jwt::Claims;
 use crate::jwt::{self, Fault, TokenKind};
-use crate::secret::{Digest, SecretString};
+use crate::secret::{Digest, ExposeSecret, SecretString};
 use crate::store::{LoginKind, LoginName, UserUpdate};
 
 /// How long access tokens live (`api/auth0.md` 2.1).
@@ -37,7 +37,7 @@ pub struct AccessTokenRequest<'a> {
 }
 
 impl App {
-    /// The client that proves itself with this secret.
+    /// The client that proves itself with this secret; a public one comes without.
     ///
     /// # Errors
     /// [`Error::WrongCredentials`] whether it is the client or the secret that is wrong.
@@ -46,8 +46,13 @@ impl App {
             Ok(id) => self.store.find_client(id).await?,
             Err(_) => None,
         };
-        let expected = client.as_ref().map_or_else(|| Digest::of(b""), |client| client.secret);
-        let fits = expected.matches(secret);
+        let kept = client.as_ref().and_then(|client| client.secret);
+        let matches = kept.unwrap_or_else(|| Digest::of(b"")).matches(secret);
+        let fits = match &client {
+            Some(client) if client.is_public() => secret.expose_secret().is_empty(),
+            Some(_) => kept.is_some() && matches,
+            None => false,
+        };
         client.filter(|_| fits).ok_or(Error::WrongCredentials)
     }
 
@@ -70,24 +75,11 @@ impl App {
             return Err(Error::GrantNotAllowed);
         }
         let tenant = client.id.tenant();
-        let mut login = None;
-        let at = ConnectionRef::Name(realm.to_owned());
-        if let Some(connection) = self.store.find_connection(tenant, &at).await?
-            && connection.is_database()
-        {
-            for kind in [LoginKind::Email, LoginKind::Username] {
-                let name = LoginName {
-                    kind,
-                    value: name.to_lowercase(),
-                };
-                if login.is_none() {
-                    login = self.store.find_login(tenant, connection.id, &name).await?;
-                }
-            }
-        }
-        let (identity, hash) = login.map_or((None, None), |(identity, hash)| (Some(identity), hash));
+        let login = self.find_login(tenant, realm, name).await?;
+        let hash = login.as_ref().and_then(|(_, hash)| hash.clone());
         let fits = self.passwords.verify(password, hash, &*self.random).await?;
-        let Some(identity) = identity.filter(|_| fits) else {
+        // Hashing takes long enough for the password to be changed, or the identity to go.
+        let (Some((identity, _)), true) = (&login, fits && login == self.find_login(tenant, realm, name).await?) else {
             return Err(Error::WrongCredentials);
         };
         let found = self.existing_user_with_identities(tenant, identity.user).await?;
@@ -96,6 +88,35 @@ impl App {
         }
         self.count_log_in(tenant, &found, address).await?;
         self.existing_user_with_identities(tenant, found.user.id).await
+    }
+
+    /// The identity that logs in at this connection by this e-mail address or user name, and
+    /// its password's PHC string.
+    async fn find_login(
+        &self,
+        tenant: TenantId,
+        realm: &str,
+        name: &str,
+    ) -> Result<Option<(Identity, Option<String>)>> {
+        let at = ConnectionRef::Name(realm.to_owned());
+        let Some(connection) = self.store.find_connection(tenant, &at).await? else {
+            return Ok(None);
+        };
+        if !connection.is_database() {
+            return Ok(None);
+        }
+        let value = name.to_lowercase();
+        for kind in [LoginKind::Email, LoginKind::Username] {
+            let name = LoginName {
+                kind,
+                value: value.clone(),
+            };
+            let found = self.store.find_login(tenant, connection.id, &name).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
     /// An access token (RFC 9068) and how long it lives.
@@ -132,7 +153,8 @@ impl App {
         issuer: &str,
         more: Object,
     ) -> Result<SecretString> {
-        let mut claims = self.claims(issuer, subject, client.id.to_string(), ID_TOKEN_FOR)?;
+        let lives_for = client.id_tokens_for().unwrap_or(ID_TOKEN_FOR);
+        let mut claims = self.claims(issuer, subject, client.id.to_string(), lives_for)?;
         claims.user_epoch = Some(found.user.epoch);
         claims.more = more;
         self.ring.sign(TokenKind::Id, claims)

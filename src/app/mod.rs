@@ -6,14 +6,17 @@
 use std::sync::Arc;
 
 use crate::clock::{Clock, Random};
+use crate::domain::RateLimit;
 use crate::error::{Error, Result};
 use crate::jwt::KeyRing;
 use crate::store::Store;
 use crate::vault::Vault;
 
 pub mod authenticate;
+pub mod clients;
 pub mod connections;
 pub mod cursor;
+mod delete_connection;
 pub mod events;
 pub mod inspect;
 mod keys;
@@ -23,8 +26,10 @@ pub mod log_in;
 mod merge_users;
 pub mod origins;
 mod passwords;
+mod rates;
 pub mod read_tokens;
 pub mod resolve;
+pub mod search_users;
 mod signing;
 pub mod tenants;
 pub mod unlink;
@@ -46,6 +51,7 @@ pub struct App {
     origins: Origins,
     passwords: passwords::Passwords,
     verified: authenticate::Verified,
+    rates: rates::Rates,
 }
 
 /// What an [`App`] is made of.
@@ -62,6 +68,8 @@ pub struct Parts {
     pub origins: Origins,
     /// How passwords are hashed.
     pub passwords: PasswordSettings,
+    /// How many requests of Auth0's interface one address may make.
+    pub rate_limit_per_address: RateLimit,
 }
 
 impl App {
@@ -90,6 +98,7 @@ impl App {
             origins: parts.origins,
             passwords: passwords::Passwords::new(parts.passwords),
             verified: authenticate::Verified::new(),
+            rates: rates::Rates::new(parts.rate_limit_per_address),
         })
     }
 

@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::app::connections::{ConnectionRequest, check_name};
 use crate::domain::tenant::OpaqueCredentials;
-use crate::domain::{Client, Connection, ConnectionRef, Grant, KeyOwner, Scopes, Settings, Tenant};
+use crate::domain::{Caller, Client, Connection, ConnectionRef, Grant, KeyOwner, Object, Scopes, Settings, Tenant};
 use crate::error::{Error, Noun, Result, Unique};
 use crate::id::{ClientId, TenantId};
 use crate::secret::{Digest, SecretString};
@@ -87,14 +87,25 @@ impl App {
             .ok_or(Error::NotFound(Noun::Tenant))
     }
 
+    /// A caller's own tenant.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn tenant_of(&self, caller: &Caller) -> Result<Tenant> {
+        self.store
+            .find_tenant(caller.tenant)
+            .await?
+            .ok_or(Error::NotFound(Noun::Tenant))
+    }
+
     /// The settings of a caller's own tenant.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn settings_of(&self, tenant: TenantId) -> Result<Settings> {
-        let tenant = self.store.find_tenant(tenant).await?;
-        tenant
-            .map(|tenant| tenant.settings)
+        self.store
+            .find_settings(tenant)
+            .await?
             .ok_or(Error::NotFound(Noun::Tenant))
     }
 
@@ -140,11 +151,24 @@ impl App {
     /// [`Error::NotFound`] of the tenant or the client.
     pub async fn rotate_client(&self, name: &str, client: ClientId) -> Result<SecretString> {
         let tenant = self.find_tenant(name).await?;
-        let secret = self.new_secret();
-        if client.tenant() != tenant.id || !self.store.rotate_client(client, Digest::of_secret(&secret)).await? {
+        if client.tenant() != tenant.id {
             return Err(Error::NotFound(Noun::Client));
         }
-        Ok(secret)
+        Ok(self.rotate(client).await?.1)
+    }
+
+    /// Gives a client that can keep one a new secret, and ends its tokens.
+    pub(super) async fn rotate(&self, id: ClientId) -> Result<(Client, SecretString)> {
+        let gone = || Error::NotFound(Noun::Client);
+        let client = self.store.find_client(id).await?.ok_or_else(gone)?;
+        if client.is_public() {
+            return Err(Error::Unsupported("a secret for a public client"));
+        }
+        let secret = self.new_secret();
+        match self.store.rotate_client(id, Digest::of_secret(&secret)).await? {
+            true => Ok((client, secret)),
+            false => Err(gone()),
+        }
     }
 
     /// Adds a client to a tenant.
@@ -172,6 +196,15 @@ impl App {
     pub async fn list_clients(&self, tenant: &str) -> Result<Vec<Client>> {
         let tenant = self.find_tenant(tenant).await?;
         Ok(self.store.list_clients(tenant.id).await?)
+    }
+
+    /// That a caller's tenant has this client.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn check_client(&self, caller: &Caller, client: ClientId) -> Result<()> {
+        let known = client.tenant() == caller.tenant && self.store.find_standing(client).await?.is_some();
+        known.then_some(()).ok_or(Error::NotFound(Noun::Client))
     }
 
     /// Removes a client and ends its tokens.
@@ -226,9 +259,10 @@ impl App {
         let client = Client {
             id: ClientId::new(tenant, &*self.random),
             name: name.to_owned(),
-            secret: Digest::of_secret(&secret),
+            secret: Some(Digest::of_secret(&secret)),
             grants: grants.to_vec(),
-            scopes,
+            scopes: Some(scopes),
+            auth0: Object::new(),
             epoch: 1,
             created_at: self.clock.now(),
         };
@@ -274,7 +308,7 @@ impl App {
     }
 
     /// 256 random bits, as the secrets of clients are written.
-    fn new_secret(&self) -> SecretString {
+    pub(super) fn new_secret(&self) -> SecretString {
         self.new_hex::<32>().into()
     }
 

@@ -174,7 +174,11 @@ impl App {
     }
 
     /// What the audit keeps of an identity that is erased: which account it was.
-    async fn seal_farewell(&self, tenant: TenantId, identity: &Identity) -> Result<(Sealed, Option<NewKey>)> {
+    pub(super) async fn seal_farewell(
+        &self,
+        tenant: TenantId,
+        identity: &Identity,
+    ) -> Result<(Sealed, Option<NewKey>)> {
         let (key, new_key) = self.key_for(tenant, KeyOwner::User(identity.user)).await?;
         let plain = json!({
             "issuer": identity.key.issuer,

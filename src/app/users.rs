@@ -171,15 +171,6 @@ impl App {
         Ok(self.store.list_users(caller.tenant, page).await?)
     }
 
-    /// How many users the tenant has.
-    ///
-    /// # Errors
-    /// [`Error::InsufficientScope`].
-    pub async fn count_users(&self, caller: &Caller) -> Result<u64> {
-        caller.needs(&[Scope::ReadUsers])?;
-        Ok(self.store.count_users(caller.tenant).await?)
-    }
-
     /// The users whose own e-mail address is exactly this.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use crate::app::link::Asserted;
 use crate::app::log_in::AccessTokenRequest;
 use crate::app::users::UserRequest;
 use crate::config::LogFormat;
-use crate::domain::{ConnectionRef, Object, Profile, TokenSet};
+use crate::domain::{ConnectionRef, Object, Profile, Scopes, TokenSet};
 use crate::error::{Error, Noun, Result, Unique};
 use crate::id::{IdentityId, UserId};
 use crate::secret::{ExposeSecret, SecretString};
@@ -125,7 +125,7 @@ impl Scene {
             client: &client,
             subject: format!("{}@clients", client.id),
             user: None,
-            scopes: client.scopes,
+            scopes: client.scopes.unwrap_or(Scopes::NONE),
             issuer: &app.origins().first_issuer(),
             audience: credentials.audience,
         })?;

@@ -40,6 +40,10 @@ pub fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, Failure> {
 /// failed when the files cannot be used.
 pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) -> Result<App, Failure> {
     let origins = Origins::new(config.origins(address)).map_err(|error| Unsafe(error.to_string()))?;
+    let rate_limit_per_address = config
+        .rate_limit_per_address
+        .parse()
+        .map_err(|why| Unsafe(format!("rate_limit_per_address {why}")))?;
     let clock = Arc::new(SystemClock::default());
     let random = Arc::new(SystemRandomness::new());
     let root = root_key::read_or_make(config, directory, &*random)?;
@@ -59,6 +63,7 @@ pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) ->
             waiting: config.password_hashes_waiting,
             ..password_cost()
         },
+        rate_limit_per_address,
     };
     App::start(parts).await.map_err(|error| match error {
         Error::CryptoIntegrity => Failure::Unsafe(format!(

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::orders::Answer;
 use crate::app::tenants::Credentials;
-use crate::domain::{Client, Connection, Settings, Tenant};
+use crate::domain::{Client, Connection, Scopes, Settings, Tenant};
 use crate::id::ClientId;
 use crate::secret::{ExposeSecret, SecretString};
 
@@ -83,7 +83,7 @@ pub fn clients(all: &[Client]) -> Answer {
             "client_id": client.id,
             "name": client.name,
             "grants": client.grants.iter().map(|grant| grant.name()).collect::<Vec<_>>(),
-            "scopes": client.scopes.to_string(),
+            "scopes": client.scopes.unwrap_or(Scopes::NONE).to_string(),
             "created_at": client.created_at,
         })
     });

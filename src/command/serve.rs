@@ -27,8 +27,8 @@ use crate::web::logging::Log;
 use crate::web::metrics::Metrics;
 use crate::web::{Front, Limits, Server, logging, tls};
 
-/// How often ended proofs and idempotency keys are forgotten.
-const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// How often what has ended is forgotten, and what was left is tried again.
+const KEEP_UP_EVERY: Duration = Duration::from_secs(600);
 
 /// Serve the interfaces
 #[derive(Debug, Args, Serialize)]
@@ -185,7 +185,7 @@ impl Prepared {
             self.control
                 .serve(self.app.clone(), self.config, self.directory.clone()),
         );
-        let upkeep = tokio::spawn(forget_ended(self.app.clone()));
+        let upkeep = tokio::spawn(keep_up(self.app.clone()));
         let admin = self
             .admin
             .map(|(admin, front)| tokio::spawn(admin.serve(front, ended(ending.clone()))));
@@ -243,15 +243,20 @@ fn readiness(app: &Arc<App>) -> Readiness {
     }))
 }
 
-/// Forgets what has ended, every now and then.
-async fn forget_ended(app: Arc<App>) {
+/// Forgets what has ended, and finishes what was begun, every now and then.
+async fn keep_up(app: Arc<App>) {
     loop {
+        match app.finish_deletions().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "finished what was left of deleted connections"),
+            Err(error) => tracing::warn!(%error, "could not finish what is left of deleted connections"),
+        }
         match app.forget_ended().await {
             Ok(0) => {}
             Ok(count) => tracing::debug!(count, "forgot proofs and idempotency keys that have ended"),
             Err(error) => tracing::warn!(%error, "could not forget what has ended"),
         }
-        tokio::time::sleep(FORGET_EVERY).await;
+        tokio::time::sleep(KEEP_UP_EVERY).await;
     }
 }
 

@@ -50,6 +50,7 @@ pub struct Config {
     pub max_connections_per_address: usize,
     pub password_hashes_at_once: usize,
     pub password_hashes_waiting: usize,
+    pub rate_limit_per_address: String,
 }
 
 /// How log records are written.

@@ -17,7 +17,7 @@ pub const BUILT_IN: &str = "oneself";
 pub const AUTH0_DEFAULT: &str = "Username-Password-Authentication";
 
 /// A provider as one tenant configured it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Connection {
     /// Unique in the tenant.
     pub id: ConnectionId,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::domain::Scopes;
+use crate::domain::{Object, RateLimit, Scopes};
 use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId};
 use crate::secret::Digest;
@@ -63,6 +64,12 @@ pub struct Settings {
     pub link_with_max_age: u32,
     /// Whether Knodes clients may send their secret in the query string.
     pub query_secrets: bool,
+    /// How many requests of Auth0's interface all clients together may make.
+    pub rate_limit: RateLimit,
+    /// How many each client may.
+    pub client_rate_limit: RateLimit,
+    /// Whether unknown properties of clients are passed over instead of refused.
+    pub lenient_clients: bool,
 }
 
 impl Default for Settings {
@@ -71,13 +78,23 @@ impl Default for Settings {
             link_unknown: LinkUnknown::default(),
             link_with_max_age: 3600,
             query_secrets: true,
+            rate_limit: RateLimit::default(),
+            client_rate_limit: RateLimit::default(),
+            lenient_clients: false,
         }
     }
 }
 
 impl Settings {
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 3] = ["link_unknown", "link_with_max_age", "query_secrets"];
+    pub const NAMES: [&str; 6] = [
+        "link_unknown",
+        "link_with_max_age",
+        "query_secrets",
+        "rate_limit",
+        "client_rate_limit",
+        "lenient_clients",
+    ];
 
     /// Sets one of them from its text.
     ///
@@ -98,10 +115,23 @@ impl Settings {
                     _ => return Err(Error::invalid(name.to_owned(), "takes seconds, 1 to 3600")),
                 };
             }
-            "query_secrets" => {
-                self.query_secrets = value
+            "query_secrets" | "lenient_clients" => {
+                let on = value
                     .parse()
                     .map_err(|_| Error::invalid(name.to_owned(), "takes true or false"))?;
+                match name {
+                    "query_secrets" => self.query_secrets = on,
+                    _ => self.lenient_clients = on,
+                }
+            }
+            "rate_limit" | "client_rate_limit" => {
+                let limit = value
+                    .parse()
+                    .map_err(|why: &'static str| Error::invalid(name.to_owned(), why))?;
+                match name {
+                    "rate_limit" => self.rate_limit = limit,
+                    _ => self.client_rate_limit = limit,
+                }
             }
             _ => {
                 return Err(Error::invalid(
@@ -158,22 +188,49 @@ impl FromStr for Grant {
 }
 
 /// An application of a tenant.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Client {
     /// Its id, which carries the tenant's.
     pub id: ClientId,
     /// What people call it; not unique.
     pub name: String,
-    /// What it proves itself with.
-    pub secret: Digest,
+    /// What it proves itself with; a public client has nothing.
+    pub secret: Option<Digest>,
     /// How it may ask for tokens.
     pub grants: Vec<Grant>,
-    /// The most that its own tokens may carry.
-    pub scopes: Scopes,
+    /// The most that its own tokens may carry; `None`: it gets none of its own.
+    pub scopes: Option<Scopes>,
+    /// What the Auth0 dialect keeps with a client.
+    pub auth0: Object,
     /// Moved by a new secret: tokens issued before are dead.
     pub epoch: i64,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Client {
+    /// Whether it can keep no secret, as what runs in a browser or on a phone.
+    pub fn is_public(&self) -> bool {
+        self.member("token_endpoint_auth_method")
+            .and_then(Value::as_str)
+            .is_some_and(|method| method == "none")
+    }
+
+    /// From where browsers may call for it.
+    pub fn web_origins(&self) -> impl Iterator<Item = &str> {
+        let origins = self.member("web_origins").and_then(Value::as_array);
+        origins.into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// How long the ID tokens live that it gets, where it says so.
+    pub fn id_tokens_for(&self) -> Option<Duration> {
+        let seconds = self.member("jwt_configuration")?.get("lifetime_in_seconds")?;
+        seconds.as_u64().map(Duration::from_secs)
+    }
+
+    fn member(&self, name: &str) -> Option<&Value> {
+        self.auth0.get(name)
+    }
 }
 
 #[cfg(test)]

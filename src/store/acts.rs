@@ -7,7 +7,8 @@
 use jiff::Timestamp;
 
 use crate::domain::{
-    Actor, Client, Connection, ExternalIdentity, Identity, KeyOwner, NewEvent, Profile, Proof, Tenant, User, WrappedKey,
+    Actor, Client, Connection, ExternalIdentity, Identity, KeyOwner, NewEvent, Profile, Proof, Scopes, Tenant, User,
+    WrappedKey,
 };
 use crate::error::Unique;
 use crate::id::{IdentityId, UserId};
@@ -49,6 +50,39 @@ pub struct NewTenant {
     pub connections: Vec<Connection>,
     /// Its first client.
     pub client: Client,
+}
+
+/// What every request asks of the client that its token was issued to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Tokens of another epoch are dead.
+    pub epoch: i64,
+    /// What its own tokens may carry today.
+    pub scopes: Option<Scopes>,
+}
+
+/// How replacing a record ended that was read before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaced {
+    /// Done.
+    Done,
+    /// It is no longer as it was read: read it again.
+    Changed,
+    /// It is not there any more.
+    Gone,
+    /// What was to be replaced cannot be while identities hang on it.
+    InUse,
+}
+
+/// A connection that was deleted, and on which identities may still hang.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetiredConnection {
+    /// As it was, without its secret.
+    pub connection: Connection,
+    /// When it was deleted.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Actor,
 }
 
 /// A name by which somebody logs in at a database connection; unique there.

@@ -10,18 +10,22 @@
 
 pub mod acts;
 pub mod ledger;
+mod search;
 pub mod sqlite;
+mod term_key;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::acts::{
     Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, MovingIdentity, NewIdentity,
-    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Spend, StoredSigningKey, Unlink, UserUpdate,
+    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, Standing,
+    StoredSigningKey, Unlink, UserUpdate,
 };
+pub use self::search::{Search, Searched};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
-    Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
+    Actor, Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
     UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::error::Error;
@@ -64,6 +68,8 @@ pub trait Store: Send + Sync {
     async fn find_tenant_named(&self, name: &str) -> StoreResult<Option<Tenant>>;
     /// Every tenant, by name.
     async fn list_tenants(&self) -> StoreResult<Vec<Tenant>>;
+    /// The settings of a tenant, and nothing else of it: requests ask.
+    async fn find_settings(&self, tenant: TenantId) -> StoreResult<Option<Settings>>;
     /// Replaces settings; `false` when there is no such tenant.
     async fn update_settings(&self, tenant: TenantId, settings: &Settings) -> StoreResult<bool>;
     /// Replaces the credentials of the opaque dialects; `false` when there is no such tenant.
@@ -73,10 +79,14 @@ pub trait Store: Send + Sync {
     async fn create_client(&self, client: &Client) -> StoreResult<()>;
     /// The client of this id.
     async fn find_client(&self, id: ClientId) -> StoreResult<Option<Client>>;
-    /// The epoch of the client of this id, and nothing else of it: every request asks.
-    async fn find_client_epoch(&self, id: ClientId) -> StoreResult<Option<i64>>;
+    /// How the client of this id stands, and nothing else of it: every request asks.
+    async fn find_standing(&self, id: ClientId) -> StoreResult<Option<Standing>>;
     /// Every client of the tenant, oldest first.
     async fn list_clients(&self, tenant: TenantId) -> StoreResult<Vec<Client>>;
+    /// Replaces a client that was read before.
+    async fn update_client(&self, was: &Client, is: &Client) -> StoreResult<Replaced>;
+    /// Whether browsers may call from this origin for this client; `None`: for any.
+    async fn has_web_origin(&self, client: Option<ClientId>, origin: &str) -> StoreResult<bool>;
     /// Gives the client a new secret and moves its epoch; `false` when it is gone.
     async fn rotate_client(&self, id: ClientId, secret: Digest) -> StoreResult<bool>;
     /// Removes a client; `false` when it is not there.
@@ -88,6 +98,27 @@ pub trait Store: Send + Sync {
     async fn find_connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Connection>>;
     /// Every connection of the tenant, oldest first.
     async fn list_connections(&self, tenant: TenantId) -> StoreResult<Vec<Connection>>;
+    /// Replaces what may change of a connection: the application's secret, its id while no
+    /// identity hangs on the connection, and what Auth0's dialect keeps.
+    async fn update_connection(&self, tenant: TenantId, was: &Connection, is: &Connection) -> StoreResult<Replaced>;
+    /// Makes a connection live for nobody and erases its secret; `false` when there is none.
+    /// Its name stays taken until [`Store::delete_connection`].
+    async fn retire_connection(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        at: Timestamp,
+        by: Actor,
+    ) -> StoreResult<bool>;
+    /// The connections that were retired and are still there.
+    async fn list_retired_connections(&self, tenant: TenantId) -> StoreResult<Vec<RetiredConnection>>;
+    /// Some of the identities that hang on a connection, live or retired.
+    async fn list_identities_at(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        limit: u32,
+    ) -> StoreResult<Vec<Identity>>;
     /// Removes a connection without identities; `false` when identities hang on it.
     /// One that is not there counts as removed.
     async fn delete_connection(&self, tenant: TenantId, id: ConnectionId) -> StoreResult<bool>;
@@ -140,6 +171,8 @@ pub trait Store: Send + Sync {
     async fn count_users(&self, tenant: TenantId) -> StoreResult<u64>;
     /// The users whose own e-mail is exactly this, oldest first, at most 100.
     async fn list_users_by_email(&self, tenant: TenantId, email: &str) -> StoreResult<Vec<UserWithIdentities>>;
+    /// The users that a search finds.
+    async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched>;
     /// Who logs in by this name at this connection, with the password's PHC string.
     async fn find_login(
         &self,

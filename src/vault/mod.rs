@@ -170,6 +170,12 @@ impl Vault {
         record::seal(key.key(), &bound, Padding::To64, plain, &*self.random).map(Sealed::from_bytes)
     }
 
+    /// Whether a record says of itself that it was sealed under this key. A user who was
+    /// erased and came back has another key than her older records.
+    pub fn is_under(&self, key: &RecordKey, sealed: &Sealed) -> bool {
+        record::is_under(key.key(), sealed.as_bytes())
+    }
+
     /// Opens what was sealed for this place.
     ///
     /// # Errors

@@ -149,6 +149,11 @@ pub(super) fn seal(
     Ok(std::mem::take(&mut *out))
 }
 
+/// Whether the header names this key.
+pub(super) fn is_under(key: &Key, sealed: &[u8]) -> bool {
+    sealed.get(2..10) == Some(key.id().as_slice())
+}
+
 /// Opens what was sealed under this key for this place.
 pub(super) fn open(key: &Key, bound: &Bound<'_>, padding: Padding, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     opened(key, bound, padding, sealed).ok_or(Error::CryptoIntegrity)

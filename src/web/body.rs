@@ -28,6 +28,10 @@ pub const USER_LIMIT_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct JsonObject<const LIMIT_BYTES: usize = ORDINARY_LIMIT_BYTES>(pub Object);
 
+/// A body that is one JSON array, of the media type `application/json`.
+#[derive(Debug)]
+pub struct JsonArray(pub Vec<Value>);
+
 /// A body that is one JSON object or a form, whose values then are strings; for the OAuth
 /// endpoints, where clients send either.
 #[derive(Debug)]
@@ -43,6 +47,22 @@ impl<S: Sync, const LIMIT_BYTES: usize> FromRequest<S> for JsonObject<LIMIT_BYTE
             });
         }
         object(&read(request, LIMIT_BYTES).await?).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequest<S> for JsonArray {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        if media_type(request.headers()) != Some(MediaType::Json) {
+            return Err(Refusal::MediaType {
+                expected: "application/json",
+            });
+        }
+        match json::read(&read(request, ORDINARY_LIMIT_BYTES).await?)? {
+            Value::Array(items) => Ok(Self(items)),
+            other => Err(not(JsonType::Array, &other)),
+        }
     }
 }
 
@@ -139,14 +159,14 @@ pub async fn read(request: Request, limit_bytes: usize) -> Result<Bytes, Refusal
 pub fn object(bytes: &[u8]) -> Result<Object, Refusal> {
     match json::read(bytes)? {
         Value::Object(members) => Ok(members),
-        other => Err(Refusal::from(Fault::new(
-            "",
-            Reason::WrongType {
-                expected: JsonType::Object,
-                found: JsonType::of(&other),
-            },
-        ))),
+        other => Err(not(JsonType::Object, &other)),
     }
+}
+
+/// That a whole body is of another type.
+fn not(expected: JsonType, found: &Value) -> Refusal {
+    let found = JsonType::of(found);
+    Fault::new("", Reason::WrongType { expected, found }).into()
 }
 
 /// The fields of a form, as an object of strings.

@@ -28,6 +28,26 @@ impl Fields {
         }
     }
 
+    /// The members of an object that stands at this path of the body.
+    pub fn below(path: &str, members: Object) -> Self {
+        Self {
+            path: path.to_owned(),
+            members,
+        }
+    }
+
+    /// The members of the n-th object of a body that is an array.
+    pub fn item(n: usize, item: Value) -> Result<Self, Fault> {
+        let path = format!("[{n}]");
+        match item {
+            Value::Object(members) => Ok(Self { path, members }),
+            other => {
+                let (expected, found) = (JsonType::Object, JsonType::of(&other));
+                Err(Fault::new(path, Reason::WrongType { expected, found }))
+            }
+        }
+    }
+
     /// The same without the members that are `null`, for contracts in which `null` and
     /// absence mean the same.
     #[must_use]
@@ -51,6 +71,15 @@ impl Fields {
         self.members.shift_remove(name)
     }
 
+    /// Takes the member if it is `null`; whether it was.
+    pub fn take_null(&mut self, name: &str) -> bool {
+        let null = self.members.get(name).is_some_and(Value::is_null);
+        if null {
+            self.take(name);
+        }
+        null
+    }
+
     /// A string that has to be there.
     pub fn text(&mut self, name: &str) -> Result<String, Fault> {
         self.opt_text(name)?.ok_or_else(|| self.missing(name))
@@ -67,8 +96,7 @@ impl Fields {
 
     /// A string that may be absent or `null`; `Some(None)` is `null`.
     pub fn nullable_text(&mut self, name: &str) -> Result<Option<Option<String>>, Fault> {
-        if self.members.get(name).is_some_and(Value::is_null) {
-            self.take(name);
+        if self.take_null(name) {
             return Ok(Some(None));
         }
         Ok(self.opt_text(name)?.map(Some))

@@ -218,8 +218,12 @@ fn spell(dialect: &Dialect, mut response: Response) -> (Response, bool) {
     if let Some(template) = template {
         spelled.extensions_mut().insert(template);
     }
-    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
-        spelled.headers_mut().insert(header::ALLOW, allow);
+    // What a layer has put there stays; what tells of the body is that of the new one.
+    let headers = std::mem::take(response.headers_mut());
+    for (name, value) in &headers {
+        if name != header::CONTENT_LENGTH && !spelled.headers().contains_key(name) {
+            spelled.headers_mut().append(name, value.clone());
+        }
     }
     (spelled, unread)
 }

@@ -30,7 +30,6 @@ const ELSEWHERE: &[(std::ops::RangeInclusive<u32>, &str)] = &[
         "there are no networks to ask, and Kii's and Knodes' interfaces are not built",
     ),
     (129..=129, "there are no networks to ask"),
-    (137..=138, "searching is not built: any q is refused by name"),
     (146..=146, "played with a clock: sec_api_12 in tests/it/web/slow.rs"),
     (147..=147, "HTTP/1.1 only: docs/decisions/0003-http-1-only.md"),
 ];

@@ -1,10 +1,12 @@
 //! The public client libraries, unmodified, against the real binary.
 //!
-//! They are not part of the build: `./test` installs them where it can, and says by
-//! `ONESELF_TEST_PYTHON` which Python has what `tests/sdk/python/requirements.txt` names.
+//! They are not part of the build: `./test` installs them, and says by `ONESELF_TEST_PYTHON`
+//! which Python has what `tests/sdk/python/requirements.txt` names, and by `ONESELF_TEST_NODE` in
+//! which folder are the packages of `tests/sdk/node/package.json`.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base64::Engine;
@@ -12,8 +14,9 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 
 use crate::blackbox::server::{Installation, Server};
 
-/// The number of distinct calls that the script pins over each protocol.
-const CALLS: [(&str, usize); 2] = [("http", 14), ("https", 15)];
+/// The numbers of distinct calls that the scripts pin over each protocol.
+const PYTHON_CALLS: [(&str, usize); 2] = [("http", 14), ("https", 15)];
+const NODE_CALLS: [(&str, usize); 2] = [("http", 13), ("https", 13)];
 
 /// Writes `ca.pem`, and `cert.pem` with `key.pem` for this machine, signed by it.
 fn throw_away_authority(folder: &Path) {
@@ -48,13 +51,9 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
-#[test]
-fn auth0_python_does_every_call_over_http_and_over_tls() {
-    let Some(python) = std::env::var_os("ONESELF_TEST_PYTHON") else {
-        println!("skipped: ONESELF_TEST_PYTHON names no Python with auth0-python; ./test sets it");
-        return;
-    };
-    for (protocol, calls) in CALLS {
+/// Runs a script against a server of its own over each protocol, and expects these numbers.
+fn run(program: &OsStr, script: &Path, calls: [(&str, usize); 2]) {
+    for (protocol, calls) in calls {
         let installation = Installation::new();
         let folder = installation.folder();
         let client = [
@@ -76,13 +75,14 @@ fn auth0_python_does_every_call_over_http_and_over_tls() {
             command.arg("--tls-key").arg(folder.join("key.pem"));
         }
         let server = Server::start(command, installation.credentials());
-        let mut script = Command::new(&python);
+        let mut command = Command::new(program);
         if protocol == "https" {
-            script.env("SSL_CERT_FILE", folder.join("ca.pem"));
-            script.env("REQUESTS_CA_BUNDLE", folder.join("ca.pem"));
+            for trust in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
+                command.env(trust, folder.join("ca.pem"));
+            }
         }
-        let output = script
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/python/run.py"))
+        let output = command
+            .arg(script)
             .args(["--protocol", protocol, "--host", &server.address().to_string()])
             .args(["--tenant", "tenant.json", "--client", "client.json"])
             .current_dir(folder)
@@ -96,4 +96,28 @@ fn auth0_python_does_every_call_over_http_and_over_tls() {
         assert_eq!(out.trim(), format!("{calls} distinct calls of the SDK over {protocol}"));
         println!("{}", out.trim());
     }
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(name)
+}
+
+#[test]
+fn auth0_python_does_every_call_over_http_and_over_tls() {
+    match std::env::var_os("ONESELF_TEST_PYTHON") {
+        Some(python) => run(&python, &script("python/run.py"), PYTHON_CALLS),
+        None => println!("skipped: ONESELF_TEST_PYTHON names no Python with auth0-python; ./test sets it"),
+    }
+}
+
+#[test]
+fn auth0_node_does_every_call_over_http_and_over_tls() {
+    let Some(packages) = std::env::var_os("ONESELF_TEST_NODE") else {
+        println!("skipped: ONESELF_TEST_NODE names no folder with auth0's package; ./test sets it");
+        return;
+    };
+    // Node looks for packages beside the script.
+    let copy = Path::new(&packages).join("run.mjs");
+    fs::copy(script("node/run.mjs"), &copy).unwrap();
+    run(OsStr::new("node"), &copy, NODE_CALLS);
 }

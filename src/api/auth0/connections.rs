@@ -1,38 +1,44 @@
-//! `/api/v2/connections` (`api/auth0.md` 11).
+//! `/api/v2/connections` (`api/auth0.md` 11.2). What the bodies may hold is read in
+//! `connection_bodies.rs`.
 //!
-//! What would surprise: `options` is an open object, but what looks like a secret in it is
-//! refused, unless it is `client_secret`: that one alone is kept sealed.
+//! What would surprise: a connection that is being deleted is not there for anybody, though
+//! users of it may still be shown until they are erased.
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::error::Problem;
+use super::connection_bodies::{Changes, read};
+use super::error::{self, Problem};
 use super::identities::{CONNECTION_ID_PATTERN, is_connection_id};
-use super::names;
-use super::paging::{Offset, Selection};
+use super::paging::{Checkpoint, List, Pages, Selection, beginning};
 use super::wire;
 use crate::app::App;
-use crate::app::connections::ConnectionRequest;
-use crate::domain::profile::is_display_text;
+use crate::domain::email::is_address;
 use crate::domain::spelling::{self, AUTH0_PROVIDERS};
-use crate::domain::{Caller, Connection, ConnectionRef, Object};
+use crate::domain::{Caller, Connection, ConnectionRef};
 use crate::error::{Error, Noun};
-use crate::web::body::JsonObject;
+use crate::id::ConnectionId;
+use crate::secret::Digest;
+use crate::web::body::{JsonArray, JsonObject};
 use crate::web::path::Segments;
 use crate::web::query::Query;
 use crate::web::query::QueryFault;
 use crate::web::refusal::{Place, Refusal};
-use crate::web::{Fault, Fields, JsonType, Reason};
+use crate::web::{Fault, Fields, Reason};
 
 /// Which list a cursor belongs to.
 const LIST: &str = "auth0:connections";
 
-const NAME_PATTERN: &str = "^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$";
+/// Likewise.
+const CLIENTS: &str = "auth0:connection-clients";
+
+/// Strategies that take a connector of the tenant's own, of which none can be here.
+const WITH_CONNECTOR: &[&str] = &["ad", "auth0-adldap"];
 
 /// `GET /api/v2/connections`.
 pub async fn list(
@@ -43,38 +49,20 @@ pub async fn list(
     let mut query = Query::of(&uri, &["strategy"])?;
     let filter = Filter::read(&mut query)?;
     let selection = Selection::of_any(&mut query)?;
-    let checkpoint = Checkpoint::read(&mut query)?;
-    let offset = match checkpoint {
-        // Clients send both; then the numbers of the page mean nothing.
-        Some(_) => {
-            for name in ["page", "per_page", "include_totals"] {
-                query.opt_text(name);
-            }
-            None
-        }
-        None => Some(Offset::read(&mut query, 1, 100)?),
-    };
+    let pages = Pages::read(&mut query, 1, 100)?;
     query.finish()?;
     let mut found = app.list_connections(&caller).await?;
     found.retain(|connection| filter.fits(connection));
     let show = |connection: &Connection| selection.of(wire::connection(connection));
-    let body = match (checkpoint, offset) {
-        (Some(checkpoint), _) => {
-            let (page, next) = checkpoint.page(&app, &caller, found).await?;
-            let mut body = json!({ "connections": page.iter().map(show).collect::<Value>() });
-            if let (Some(next), Some(members)) = (next, body.as_object_mut()) {
-                members.insert("next".to_owned(), next.into());
-            }
-            body
-        }
-        (None, Some(offset)) => {
-            let total = offset.totals.then_some(found.len() as u64);
-            let page = found.iter().skip(offset.start as usize).take(offset.limit as usize);
-            offset.answer("connections", page.map(show).collect(), total)
-        }
-        (None, None) => Value::Null,
+    let list = List {
+        name: "connections",
+        cursors: LIST,
+        position: &position,
     };
-    Ok(wire::json(StatusCode::OK, &body))
+    Ok(wire::json(
+        StatusCode::OK,
+        &pages.answer(&app, &caller, &list, found, show).await?,
+    ))
 }
 
 /// `POST /api/v2/connections`.
@@ -95,16 +83,163 @@ pub async fn find(
     Segments([id]): Segments<1>,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    if !is_connection_id(&id) {
-        let fault = Fault::new("id", Reason::Pattern(CONNECTION_ID_PATTERN));
-        let place = Place::Path;
-        return Err(Refusal::Invalid { place, fault }.into());
-    }
+    let id = Named::read(&id)?;
     let selection = Selection::of_any(&mut query)?;
     query.finish()?;
-    let id = id.parse().map_err(|_| Error::NotFound(Noun::Connection))?;
-    let found = app.find_connection(&caller, &ConnectionRef::Id(id)).await?;
+    let found = app.find_connection(&caller, &ConnectionRef::Id(id.known()?)).await?;
     Ok(wire::json(StatusCode::OK, &selection.of(wire::connection(&found))))
+}
+
+/// `PATCH /api/v2/connections/{id}`.
+pub async fn update(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+    JsonObject(body): JsonObject,
+) -> Result<Response, Problem> {
+    let id = Named::read(&id)?;
+    let changes = Changes::read(body)?;
+    let change = |connection: &mut Connection| -> Result<(), Error> { Ok(changes.apply(connection)?) };
+    let secret = changes.client_secret();
+    let updated = app.update_connection(&caller, id.known()?, &change, secret).await?;
+    Ok(wire::json(StatusCode::OK, &Value::Object(wire::connection(&updated))))
+}
+
+/// `DELETE /api/v2/connections/{id}`: 202 while its users go, 204 when there is none.
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+) -> Result<Response, Problem> {
+    let deleted = match Named::read(&id)?.0 {
+        Some(id) => app.delete_connection(&caller, id).await?,
+        None => None,
+    };
+    Ok(match deleted {
+        Some(at) => wire::json(StatusCode::ACCEPTED, &json!({ "deleted_at": wire::time(at) })),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+/// `GET /api/v2/connections/{id}/clients`: the clients that it is enabled for.
+pub async fn list_clients(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let id = Named::read(&id)?;
+    let checkpoint = Checkpoint::read(&mut query, 1000)?;
+    query.finish()?;
+    let found = app.find_connection(&caller, &ConnectionRef::Id(id.known()?)).await?;
+    let list = List {
+        name: "clients",
+        cursors: CLIENTS,
+        position: &|id: &String| beginning(Digest::of(id.as_bytes()).as_bytes()),
+    };
+    let checkpoint = checkpoint.unwrap_or_default();
+    let show = |id: &String| json!({ "client_id": id });
+    let body = checkpoint
+        .answer(&app, &caller, &list, wire::enabled_clients(&found), show)
+        .await?;
+    Ok(wire::json(StatusCode::OK, &body))
+}
+
+/// `PATCH /api/v2/connections/{id}/clients`: enables it for clients, or no longer.
+pub async fn update_clients(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+    JsonArray(body): JsonArray,
+) -> Result<Response, Problem> {
+    let id = Named::read(&id)?;
+    let changes = read_client_changes(body)?;
+    for (client, _) in changes.iter().filter(|(_, enabled)| *enabled) {
+        let known = client.parse().map_err(|_| Error::NotFound(Noun::Client))?;
+        app.check_client(&caller, known).await?;
+    }
+    let change = |connection: &mut Connection| -> Result<(), Error> {
+        let mut clients = wire::enabled_clients(connection);
+        for (client, enabled) in &changes {
+            clients.retain(|known| known != client);
+            if *enabled {
+                clients.push(client.clone());
+            }
+        }
+        connection.auth0.insert("enabled_clients".to_owned(), clients.into());
+        Ok(())
+    };
+    app.update_connection(&caller, id.known()?, &change, None).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `DELETE /api/v2/connections/{id}/users?email=`.
+pub async fn remove_user(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let id = Named::read(&id)?;
+    let email = query.text("email")?;
+    query.finish()?;
+    if !is_address(&email) {
+        return Err(QueryFault(Fault::new("email", Reason::Format("email"))).into());
+    }
+    let deleted = app.delete_user_at(&caller, id.known()?, &email).await;
+    deleted.map_err(error::of_delete_at)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `GET /api/v2/connections/{id}/status`: a connection is online when people can come by
+/// it, as far as this server has a part in that.
+pub async fn status(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+) -> Result<Response, Problem> {
+    let id = Named::read(&id)?;
+    let found = app.find_connection(&caller, &ConnectionRef::Id(id.known()?)).await?;
+    match WITH_CONNECTOR.contains(&spelling::auth0_strategy(&found)) {
+        true => Err(error::offline()),
+        false => Ok(wire::json(StatusCode::OK, &json!({}))),
+    }
+}
+
+/// A connection as a path names it: of the published form, and perhaps one that can be.
+struct Named(Option<ConnectionId>);
+
+impl Named {
+    fn read(id: &str) -> Result<Self, Problem> {
+        if !is_connection_id(id) {
+            let fault = Fault::new("id", Reason::Pattern(CONNECTION_ID_PATTERN));
+            let place = Place::Path;
+            return Err(Refusal::Invalid { place, fault }.into());
+        }
+        Ok(Self(id.parse().ok()))
+    }
+
+    fn known(&self) -> Result<ConnectionId, Error> {
+        self.0.ok_or(Error::NotFound(Noun::Connection))
+    }
+}
+
+/// Reads which clients a connection shall be enabled for, and which not: 1 to 50.
+fn read_client_changes(body: Vec<Value>) -> Result<Vec<(String, bool)>, Fault> {
+    match body.len() {
+        0 => return Err(Fault::new("", Reason::TooShort { len: 0, min: 1 })),
+        len @ 51.. => return Err(Fault::new("", Reason::TooLong { len, max: 50 })),
+        _ => {}
+    }
+    let mut changes = Vec::new();
+    for (n, item) in body.into_iter().enumerate() {
+        let mut fields = Fields::item(n, item)?;
+        let client = fields.text("client_id")?;
+        let enabled = fields.bool("status")?;
+        fields.finish()?;
+        changes.push((client, enabled));
+    }
+    Ok(changes)
 }
 
 /// Which connections a list holds.
@@ -132,183 +267,7 @@ impl Filter {
     }
 }
 
-/// A page from a position on (`api/auth0.md` 4.2), in the order of ids.
-struct Checkpoint {
-    take: usize,
-    from: Option<String>,
-}
-
-impl Checkpoint {
-    /// `None` when the query asks for a page by number.
-    fn read(query: &mut Query) -> Result<Option<Self>, QueryFault> {
-        let take = query.opt_integer("take", 1..=100)?;
-        let from = query.opt_text("from");
-        if take.is_none() && from.is_none() {
-            return Ok(None);
-        }
-        let take = take.and_then(|take| usize::try_from(take).ok()).unwrap_or(50);
-        Ok(Some(Self { take, from }))
-    }
-
-    async fn page(
-        self,
-        app: &App,
-        caller: &Caller,
-        mut found: Vec<Connection>,
-    ) -> Result<(Vec<Connection>, Option<String>), Problem> {
-        found.sort_by_key(|connection| connection.id);
-        if let Some(from) = &self.from {
-            let refuse = |_| QueryFault(Fault::new("from", Reason::Other("It is not a position in this list")));
-            let seen = match app.open_cursor(caller.tenant, LIST, from).await {
-                Err(error @ Error::Invalid { .. }) => return Err(refuse(error).into()),
-                seen => seen?,
-            };
-            found.retain(|connection| position(connection) > seen);
-        }
-        let more = found.len() > self.take;
-        found.truncate(self.take);
-        let next = match found.last().filter(|_| more) {
-            Some(last) => Some(app.seal_cursor(caller.tenant, LIST, &position(last)).await?),
-            None => None,
-        };
-        Ok((found, next))
-    }
-}
-
 /// Where a connection is in the order of ids.
 fn position(connection: &Connection) -> [u8; 12] {
-    let mut position = [0; 12];
-    let id = connection.id.number().to_be_bytes();
-    for (to, from) in position.iter_mut().zip(id) {
-        *to = from;
-    }
-    position
-}
-
-/// Reads a connection to be made.
-fn read(body: Object) -> Result<ConnectionRequest, Fault> {
-    let mut fields = Fields::new(body);
-    let name = fields.text("name")?;
-    check_name(&name).map_err(|reason| fields.fault("name", reason))?;
-    let strategy = fields.opt_word("strategy", AUTH0_PROVIDERS)?;
-    let strategy = strategy.ok_or_else(|| fields.fault("strategy", Reason::MissingRequired))?;
-    let mut kept = Object::new();
-    kept.insert("strategy".to_owned(), strategy.into());
-    if let Some(display_name) = fields.opt_text("display_name")? {
-        let (len, max) = (display_name.chars().count(), 128);
-        if len > max {
-            return Err(fields.fault("display_name", Reason::TooLong { len, max }));
-        }
-        if !is_display_text(&display_name) {
-            return Err(fields.fault("display_name", Reason::Control));
-        }
-        kept.insert("display_name".to_owned(), display_name.into());
-    }
-    for flag in ["is_domain_connection", "show_as_button"] {
-        if let Some(value) = fields.opt_bool(flag)? {
-            kept.insert(flag.to_owned(), value.into());
-        }
-    }
-    for list in ["enabled_clients", "realms"] {
-        if let Some(items) = fields.opt_array(list)? {
-            if let Some((n, other)) = items.iter().enumerate().find(|(_, item)| !item.is_string()) {
-                return Err(wrong_type(&format!("{list}[{n}]"), JsonType::String, other));
-            }
-            kept.insert(list.to_owned(), items.into());
-        }
-    }
-    if let Some(metadata) = fields.opt_object("metadata")? {
-        check_metadata(&metadata)?;
-        kept.insert("metadata".to_owned(), metadata.into());
-    }
-    for purpose in ["authentication", "connected_accounts"] {
-        if let Some(mut purposes) = fields.opt_fields(purpose)? {
-            let mut flags = json!({ "active": purposes.bool("active")? });
-            if let (Some(value), Some(flags)) = (purposes.opt_bool("cross_app_access")?, flags.as_object_mut()) {
-                flags.insert("cross_app_access".to_owned(), value.into());
-            }
-            purposes.finish()?;
-            kept.insert(purpose.to_owned(), flags);
-        }
-    }
-    let mut options = fields
-        .opt_fields("options")?
-        .unwrap_or_else(|| Fields::new(Object::new()));
-    fields.finish()?;
-    let client_id = options.opt_text("client_id")?;
-    let client_secret = options.opt_text("client_secret")?;
-    let options = read_options(strategy, options)?;
-    let issuer = options.get("issuer").and_then(Value::as_str).map(str::to_owned);
-    kept.insert("options".to_owned(), options.into());
-    Ok(ConnectionRequest {
-        name,
-        provider: spelling::core_provider(strategy).to_owned(),
-        issuer: issuer.filter(|_| names::has_own_issuer(strategy)),
-        client_id,
-        client_secret: client_secret.map(Into::into),
-        auth0: kept,
-    })
-}
-
-/// Reads the options that this server goes by, and keeps the rest as it is.
-fn read_options(strategy: &str, options: Fields) -> Result<Object, Fault> {
-    const POLICIES: &[&str] = &["none", "low", "fair", "good", "excellent"];
-    if let Some(name) = options.rest().find(|name| is_secret(name)) {
-        let reason = Reason::Other("Only client_secret can be kept here without being read by others");
-        return Err(options.fault(name, reason));
-    }
-    let mut known = options.clone();
-    let issuer = known.opt_text("issuer")?;
-    if issuer.is_some_and(|issuer| !(1..=255).contains(&issuer.len())) {
-        return Err(options.fault("issuer", Reason::TooLong { len: 256, max: 255 }));
-    }
-    if strategy == "auth0" {
-        known.opt_bool("requires_username")?;
-        known.opt_word("passwordPolicy", POLICIES)?;
-    }
-    Ok(options.into_rest())
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["secret", "token", "password", "private_key", "privatekey", "signingkey"]
-        .iter()
-        .any(|end| name.ends_with(end))
-        || name == "configuration"
-}
-
-fn check_name(name: &str) -> Result<(), Reason> {
-    let (len, max) = (name.len(), 128);
-    if len > max {
-        return Err(Reason::TooLong { len, max });
-    }
-    let words = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric());
-    match name.split('-').all(words) {
-        true => Ok(()),
-        false => Err(Reason::Pattern(NAME_PATTERN)),
-    }
-}
-
-/// At most ten pairs of strings, each of at most 255 characters.
-fn check_metadata(metadata: &Object) -> Result<(), Fault> {
-    if metadata.len() > 10 {
-        let (len, max) = (metadata.len(), 10);
-        return Err(Fault::new("metadata", Reason::TooLong { len, max }));
-    }
-    for (key, value) in metadata {
-        let path = format!("metadata.{key}");
-        let text = value
-            .as_str()
-            .ok_or_else(|| wrong_type(&path, JsonType::String, value))?;
-        let (len, max) = (key.chars().count().max(text.chars().count()), 255);
-        if len > max {
-            return Err(Fault::new(path, Reason::TooLong { len, max }));
-        }
-    }
-    Ok(())
-}
-
-fn wrong_type(path: &str, expected: JsonType, found: &Value) -> Fault {
-    let found = JsonType::of(found);
-    Fault::new(path, Reason::WrongType { expected, found })
+    beginning(&connection.id.number().to_be_bytes())
 }

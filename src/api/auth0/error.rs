@@ -12,6 +12,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::wire;
+use crate::domain::Quota;
 use crate::error::{Error, Noun, ProofFault, Unauthenticated, Unique};
 use crate::web::query::QueryFault;
 use crate::web::refusal::{Place, Refusal};
@@ -25,6 +26,7 @@ pub struct Problem {
     message: String,
     code: Option<&'static str>,
     retry_after: Option<u32>,
+    quota: Option<Quota>,
 }
 
 impl Problem {
@@ -34,6 +36,7 @@ impl Problem {
             message: message.into(),
             code,
             retry_after: None,
+            quota: None,
         }
     }
 
@@ -68,6 +71,9 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(quota) = self.quota {
+            response.extensions_mut().insert(quota);
+        }
         response
     }
 }
@@ -79,6 +85,9 @@ impl From<Error> for Problem {
             Error::NotFound(Noun::User) => not_found("The user does not exist.", "inexistent_user"),
             Error::NotFound(Noun::Connection) => not_found("The connection does not exist.", "inexistent_connection"),
             Error::NotFound(Noun::Client) => not_found("The client does not exist", "inexistent_client"),
+            Error::NotFound(Noun::ClientGrant) => {
+                not_found("The client grant does not exist.", "inexistent_client_grant")
+            }
             Error::NotFound(Noun::Identity) => not_found("The identity does not exist.", "inexistent_identity"),
             Error::NotFound(Noun::Tenant) => not_found("The tenant does not exist.", "inexistent_tenant"),
             Error::Unauthenticated(why) => unauthenticated(&why),
@@ -104,9 +113,17 @@ impl From<Error> for Problem {
             Error::Conflict(Unique::Email | Unique::Username | Unique::PhoneNumber | Unique::UserId) => {
                 Self::conflict("The user already exists.", "auth0_idp_error")
             }
-            Error::Conflict(
-                Unique::ConnectionName | Unique::DefaultConnection | Unique::ConnectionInUse | Unique::TenantName,
-            ) => Self::conflict("A connection with the same name already exists.", "connection_conflict"),
+            Error::Conflict(Unique::ConnectionInUse) => Self::conflict(
+                "The application of a connection cannot change while users have identities there.",
+                "connection_in_use",
+            ),
+            Error::Conflict(Unique::ClientGrant) => Self::conflict(
+                "A resource with the same identifier already exists.",
+                "client_grant_conflict",
+            ),
+            Error::Conflict(Unique::ConnectionName | Unique::DefaultConnection | Unique::TenantName) => {
+                Self::conflict("A connection with the same name already exists.", "connection_conflict")
+            }
             Error::ProofRejected(fault) => proof_rejected(fault),
             Error::SecondaryRefused => {
                 Self::bad_request("Unable to link with the secondary account.", "unable_to_link")
@@ -125,6 +142,20 @@ impl From<Error> for Problem {
             Error::Busy { retry_after } => Self {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The server is busy.", Some("busy"))
+            },
+            Error::SearchTooLong => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The search took longer than two seconds. Ask for less.",
+                Some("search_timeout"),
+            ),
+            Error::TooManyRequests(quota) => Self {
+                retry_after: Some(quota.retry_after),
+                quota: Some(quota),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Global limit has been reached",
+                    Some("too_many_requests"),
+                )
             },
             Error::StoreUnavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable.", None),
             Error::CryptoIntegrity | Error::Internal(_) => {
@@ -320,6 +351,27 @@ pub fn of_update(error: Error) -> Problem {
     }
 }
 
+/// Errors of deleting somebody by her e-mail address at a connection.
+pub fn of_delete_at(error: Error) -> Problem {
+    match error {
+        Error::Invalid { .. } => Problem::bad_request(
+            "The connection must be a database connection.",
+            "operation_not_supported",
+        ),
+        other => other.into(),
+    }
+}
+
+/// An interface that is none of ours.
+pub fn no_resource_server() -> Problem {
+    not_found("The resource server does not exist.", "inexistent_resource_server")
+}
+
+/// A connection that nobody can come by.
+pub fn offline() -> Problem {
+    not_found("The connection is not online.", "connection_offline")
+}
+
 fn no_usernames() -> Problem {
     Problem::bad_request(
         "Cannot set username for connection without requires_username.",
@@ -333,6 +385,7 @@ pub struct OAuthProblem {
     status: StatusCode,
     error: &'static str,
     description: String,
+    retry_after: Option<u32>,
 }
 
 impl OAuthProblem {
@@ -342,6 +395,7 @@ impl OAuthProblem {
             status,
             error,
             description: description.into(),
+            retry_after: None,
         }
     }
 
@@ -379,6 +433,9 @@ impl IntoResponse for OAuthProblem {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
@@ -404,7 +461,15 @@ impl From<Error> for OAuthProblem {
             | Error::SecondaryRefused
             | Error::WeakPassword(_)
             | Error::KeyReused => Self::access_denied("Unauthorized"),
-            Error::Busy { .. } | Error::StoreUnavailable(_) => Self::new(
+            Error::TooManyRequests(quota) => Self {
+                retry_after: Some(quota.retry_after),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too_many_requests",
+                    "Global limit has been reached",
+                )
+            },
+            Error::Busy { .. } | Error::SearchTooLong | Error::StoreUnavailable(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
                 "The server is busy.",

@@ -1,13 +1,14 @@
 //! Token and scope, asked for before anything else of a request is read
-//! (`api/auth0.md` 2.3). A handler learns who calls from the `Extension<Caller>` that is
-//! put here.
+//! (`api/auth0.md` 2.3), and what its tenant and client may still ask. A handler learns who
+//! calls from the `Extension<Caller>` that is put here.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
+use super::edge::ForClient;
 use super::error::Problem;
 use crate::app::App;
 use crate::domain::Scope;
@@ -20,7 +21,24 @@ pub async fn guard(
     next: Next,
 ) -> Result<Response, Problem> {
     let caller = caller(&app, request.headers()).await?;
-    caller.needs(any_of)?;
-    request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    let client = caller.client;
+    let quota = match app.admit(client).await {
+        Ok(quota) => quota,
+        Err(error) => {
+            let mut response = Problem::from(error).into_response();
+            response.extensions_mut().insert(ForClient(client));
+            return Ok(response);
+        }
+    };
+    let mut response = match caller.needs(any_of) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(error) => Problem::from(error).into_response(),
+    };
+    let extensions = response.extensions_mut();
+    extensions.insert(quota);
+    extensions.insert(ForClient(client));
+    Ok(response)
 }

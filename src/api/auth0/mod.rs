@@ -9,20 +9,26 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::{MethodRouter, any, delete, get, patch, post};
 
 use crate::app::App;
 use crate::domain::Scope;
 use crate::web::Dialect;
 
+mod client_grants;
+mod client_json;
+mod clients;
+mod connection_bodies;
 mod connections;
 mod discovery;
+mod edge;
 mod error;
 mod guard;
 mod identities;
 mod names;
 mod oauth;
 mod paging;
+pub mod search;
 mod user_bodies;
 mod users;
 mod wire;
@@ -110,6 +116,108 @@ pub static GUARDED: &[Route] = &[
         any_of: &[Scope::ReadConnections],
         handler: || get(connections::find),
     },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/connections/{id}",
+        any_of: &[Scope::UpdateConnections],
+        handler: || patch(connections::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/connections/{id}",
+        any_of: &[Scope::DeleteConnections],
+        handler: || delete(connections::remove),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/connections/{id}/clients",
+        any_of: &[Scope::ReadConnections],
+        handler: || get(connections::list_clients),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/connections/{id}/clients",
+        any_of: &[Scope::UpdateConnections],
+        handler: || patch(connections::update_clients),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/connections/{id}/users",
+        any_of: &[Scope::DeleteUsers],
+        handler: || delete(connections::remove_user),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/connections/{id}/status",
+        any_of: &[Scope::ReadConnections],
+        handler: || get(connections::status),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/clients",
+        any_of: &[Scope::ReadClients, Scope::ReadClientKeys],
+        handler: || get(clients::list),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/clients",
+        any_of: &[Scope::CreateClients],
+        handler: || post(clients::create),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::ReadClients, Scope::ReadClientKeys],
+        handler: || get(clients::find),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::UpdateClients],
+        handler: || patch(clients::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/clients/{id}",
+        any_of: &[Scope::DeleteClients],
+        handler: || delete(clients::remove),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/clients/{id}/rotate-secret",
+        any_of: &[Scope::UpdateClientKeys],
+        handler: || post(clients::rotate),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/client-grants",
+        any_of: &[Scope::ReadClientGrants],
+        handler: || get(client_grants::list),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/client-grants",
+        any_of: &[Scope::CreateClientGrants],
+        handler: || post(client_grants::create),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::ReadClientGrants],
+        handler: || get(client_grants::find),
+    },
+    Route {
+        method: "PATCH",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::UpdateClientGrants],
+        handler: || patch(client_grants::update),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/client-grants/{id}",
+        any_of: &[Scope::DeleteClientGrants],
+        handler: || delete(client_grants::remove),
+    },
 ];
 
 /// How the front writes what it refuses by itself.
@@ -125,14 +233,18 @@ pub fn dialects() -> Vec<Dialect> {
 /// All routes.
 pub fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
-        .route("/oauth/token", post(oauth::token))
         .route("/.well-known/jwks.json", get(discovery::jwks))
         .route("/.well-known/openid-configuration", get(discovery::configuration));
-    GUARDED
+    let tokens = Router::new()
+        .route("/oauth/token", post(oauth::token))
+        .route_layer(from_fn_with_state(app.clone(), edge::oauth));
+    let nothing = ["/api/v2", "/api/v2/", "/api/v2/{*rest}"]
         .iter()
-        .fold(open, |router, route| {
-            let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
-            router.route(route.path, (route.handler)().route_layer(guard))
-        })
-        .with_state(app.clone())
+        .fold(Router::new(), |router, path| router.route(path, any(edge::nothing)));
+    let management = GUARDED.iter().fold(nothing, |router, route| {
+        let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
+        router.route(route.path, (route.handler)().route_layer(guard))
+    });
+    let management = management.route_layer(from_fn_with_state(app.clone(), edge::management));
+    open.merge(tokens).merge(management).with_state(app.clone())
 }

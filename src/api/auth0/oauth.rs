@@ -8,19 +8,21 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::edge::ForClient;
 use super::error::OAuthProblem;
 use super::names::Names;
 use super::wire;
 use crate::app::App;
 use crate::app::log_in::AccessTokenRequest;
-use crate::domain::{Client, Grant, Scope, Scopes};
+use crate::domain::{Client, Grant, Object, Scope, Scopes};
 use crate::error::Error;
+use crate::id::ClientId;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::web::Arrival;
 use crate::web::body::JsonOrForm;
@@ -42,7 +44,27 @@ pub async fn token(
     Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
     JsonOrForm(body): JsonOrForm,
-) -> Result<Response, OAuthProblem> {
+) -> Response {
+    let mut asked = None;
+    let given = give(&app, &arrival, &headers, body, &mut asked).await;
+    let mut response = match given {
+        Ok(given) => wire::json(StatusCode::OK, &given),
+        Err(problem) => problem.into_response(),
+    };
+    if let Some(client) = asked {
+        response.extensions_mut().insert(ForClient(client));
+    }
+    response
+}
+
+/// What a request for tokens gets; for which client it was is noted in `asked`.
+async fn give(
+    app: &App,
+    arrival: &Arrival,
+    headers: &HeaderMap,
+    body: Object,
+    asked: &mut Option<ClientId>,
+) -> Result<Value, OAuthProblem> {
     let mut fields = Fields::new(body).without_nulls();
     let grant = fields.text("grant_type")?;
     if ![CLIENT_CREDENTIALS, PASSWORD, PASSWORD_REALM].contains(&grant.as_str()) {
@@ -53,18 +75,19 @@ pub async fn token(
             description,
         ));
     }
-    let (id, secret) = credentials(&headers, &mut fields)?;
+    let (id, secret) = credentials(headers, &mut fields)?;
+    *asked = id.parse().ok();
     let client = app.authenticate_client(&id, &secret).await?;
+    app.admit(client.id).await?;
     if fields.opt_text("organization")?.is_some() {
         return Err(OAuthProblem::invalid_request("There are no organizations here."));
     }
-    let given = match grant.as_str() {
-        CLIENT_CREDENTIALS => for_client(&app, &arrival, &client, &mut fields)?,
-        PASSWORD_REALM => for_person(&app, &arrival, &client, &mut fields).await?,
+    match grant.as_str() {
+        CLIENT_CREDENTIALS => for_client(app, arrival, &client, &mut fields),
+        PASSWORD_REALM => for_person(app, arrival, &client, &mut fields).await,
         // Without a realm the tenant would need a directory that counts as its default.
-        _ => return Err(OAuthProblem::grant_not_allowed(&grant)),
-    };
-    Ok(wire::json(StatusCode::OK, &given))
+        _ => Err(OAuthProblem::grant_not_allowed(&grant)),
+    }
 }
 
 /// Who asks: id and secret, in the body or by HTTP Basic (RFC 6749, 2.3.1).
@@ -102,9 +125,13 @@ fn for_client(app: &App, arrival: &Arrival, client: &Client, fields: &mut Fields
         return Err(OAuthProblem::grant_not_allowed(CLIENT_CREDENTIALS));
     }
     let audience = known_audience(app, fields.text("audience")?)?;
+    let Some(most) = client.scopes else {
+        let description = "Client is not authorized to access this API. It needs a client grant.";
+        return Err(OAuthProblem::access_denied(description));
+    };
     let scopes = match fields.opt_text("scope")? {
-        None => client.scopes,
-        Some(list) => granted(client, &list)?,
+        None => most,
+        Some(list) => granted(most, &list)?,
     };
     let (token, lives_for) = app.issue_access_token(AccessTokenRequest {
         client,
@@ -123,8 +150,8 @@ fn for_client(app: &App, arrival: &Arrival, client: &Client, fields: &mut Fields
 }
 
 /// The scopes of a list, all of which the client must have been granted.
-fn granted(client: &Client, list: &str) -> Result<Scopes, OAuthProblem> {
-    let not_granted = |name: &&str| !Scope::named(name).is_some_and(|scope| client.scopes.has(scope));
+fn granted(most: Scopes, list: &str) -> Result<Scopes, OAuthProblem> {
+    let not_granted = |name: &&str| !Scope::named(name).is_some_and(|scope| most.has(scope));
     let names = list.split(' ').filter(|name| !name.is_empty());
     match names.clone().find(not_granted) {
         None => Ok(names.filter_map(Scope::named).collect()),

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::error::Problem;
-use crate::domain::Object;
+use crate::app::App;
+use crate::domain::{Caller, Object};
+use crate::error::Error;
 use crate::web::query::Query;
 use crate::web::query::QueryFault;
 use crate::web::{Fault, Reason};
@@ -88,6 +90,123 @@ impl Offset {
     }
 }
 
+/// A page from a position on (`api/auth0.md` 4.2).
+#[derive(Debug)]
+pub struct Checkpoint {
+    take: usize,
+    from: Option<String>,
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self { take: 50, from: None }
+    }
+}
+
+/// A list that can be paged through by position.
+pub struct List<'a, T> {
+    /// What its items are called in an answer.
+    pub name: &'a str,
+    /// Which list a cursor belongs to.
+    pub cursors: &'a str,
+    /// Where an item is in the order of the list; no two are at one place.
+    pub position: &'a (dyn Fn(&T) -> [u8; 12] + Sync),
+}
+
+impl Checkpoint {
+    /// Reads `take`, at most this many, and `from`; `None` when the query has neither.
+    pub fn read(query: &mut Query, most: i64) -> Result<Option<Self>, QueryFault> {
+        let take = query.opt_integer("take", 1..=most)?;
+        let from = query.opt_text("from");
+        if take.is_none() && from.is_none() {
+            return Ok(None);
+        }
+        let take = take.and_then(|take| usize::try_from(take).ok()).unwrap_or(50);
+        Ok(Some(Self { take, from }))
+    }
+
+    /// The answer: the items of the page and, unless it is the last one, where the next begins.
+    pub async fn answer<T: Send + Sync>(
+        self,
+        app: &App,
+        caller: &Caller,
+        list: &List<'_, T>,
+        mut found: Vec<T>,
+        show: impl Fn(&T) -> Value + Send,
+    ) -> Result<Value, Problem> {
+        found.sort_by_cached_key(list.position);
+        if let Some(from) = &self.from {
+            let refuse = || QueryFault(Fault::new("from", Reason::Other("It is not a position in this list")));
+            let seen = match app.open_cursor(caller.tenant, list.cursors, from).await {
+                Err(Error::Invalid { .. }) => return Err(refuse().into()),
+                seen => seen?,
+            };
+            found.retain(|item| (list.position)(item) > seen);
+        }
+        let more = found.len() > self.take;
+        found.truncate(self.take);
+        let mut answer = Object::new();
+        answer.insert(list.name.to_owned(), found.iter().map(show).collect());
+        if let Some(last) = found.last().filter(|_| more) {
+            let next = app
+                .seal_cursor(caller.tenant, list.cursors, &(list.position)(last))
+                .await?;
+            answer.insert("next".to_owned(), next.into());
+        }
+        Ok(Value::Object(answer))
+    }
+}
+
+/// Pages as a list takes them: from a position on, or by number.
+#[derive(Debug)]
+pub enum Pages {
+    /// From a position on.
+    From(Checkpoint),
+    /// By number.
+    By(Offset),
+}
+
+impl Pages {
+    /// Reads the parameters of either. Clients send those of both; then the numbers mean
+    /// nothing.
+    pub fn read(query: &mut Query, least: i64, default: i64) -> Result<Self, Problem> {
+        let Some(checkpoint) = Checkpoint::read(query, 100)? else {
+            return Ok(Self::By(Offset::read(query, least, default)?));
+        };
+        for name in ["page", "per_page", "include_totals"] {
+            query.opt_text(name);
+        }
+        Ok(Self::From(checkpoint))
+    }
+
+    /// The answer.
+    pub async fn answer<T: Send + Sync>(
+        self,
+        app: &App,
+        caller: &Caller,
+        list: &List<'_, T>,
+        found: Vec<T>,
+        show: impl Fn(&T) -> Value + Send,
+    ) -> Result<Value, Problem> {
+        let offset = match self {
+            Self::From(checkpoint) => return checkpoint.answer(app, caller, list, found, show).await,
+            Self::By(offset) => offset,
+        };
+        let total = offset.totals.then_some(found.len() as u64);
+        let page = found.iter().skip(offset.start as usize).take(offset.limit as usize);
+        Ok(offset.answer(list.name, page.map(show).collect(), total))
+    }
+}
+
+/// A position made of the beginning of some bytes, filled up with noughts.
+pub fn beginning(bytes: &[u8]) -> [u8; 12] {
+    let mut position = [0; 12];
+    for (to, from) in position.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    position
+}
+
 /// Which fields are shown.
 #[derive(Debug)]
 pub struct Selection {
@@ -146,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thousandth_row_is_the_last() {
+    fn sec_api_13_the_thousandth_row_is_the_last() {
         assert!(Offset::read(&mut query("page=19&per_page=50"), 0, 50).is_ok());
         assert!(Offset::read(&mut query("page=9&per_page=100"), 0, 50).is_ok());
         for deep in ["page=20&per_page=50", "page=10&per_page=100", "page=4294967295"] {

@@ -1,7 +1,7 @@
 //! `/api/v2/users` and `/api/v2/users-by-email`.
 //!
-//! What the bodies may hold is read in `user_bodies.rs`. What would surprise: searching is
-//! not built, and `q` and foreign sort orders are refused by name rather than ignored.
+//! What the bodies may hold is read in `user_bodies.rs`, and what `q` asks for in `search/`. What
+//! would surprise: a list without a query is a search for everyone.
 
 use std::sync::Arc;
 
@@ -14,11 +14,13 @@ use serde_json::Value;
 use super::error::{self, Problem};
 use super::names::{self, Names};
 use super::paging::{Offset, Selection};
+use super::search::{Refused, meaning, syntax};
 use super::user_bodies;
 use super::wire::{self, Tokens};
 use crate::app::App;
-use crate::app::users::Page;
+use crate::app::search_users::SearchRequest;
 use crate::domain::email::is_address;
+use crate::domain::search::Sort;
 use crate::domain::{Caller, Object, Scope, UserWithIdentities};
 use crate::web::body::{JsonObject, USER_LIMIT_BYTES};
 use crate::web::path::Segments;
@@ -82,19 +84,27 @@ pub async fn list(
     Extension(caller): Extension<Caller>,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    check_search(&mut query)?;
+    check_engine(&mut query)?;
+    let written = syntax::read(&query.opt_text("q").unwrap_or_default()).map_err(|why| search_refused("q", &why))?;
+    let sort = query.opt_text("sort");
     let offset = Offset::read(&mut query, 0, 50)?;
     let selection = Selection::of_any(&mut query)?;
     query.finish()?;
-    let page = Page::Offset {
+    let connections = match (written.0.is_empty(), &sort) {
+        (true, None) => Vec::new(),
+        _ => app.connections_of(caller.tenant).await?,
+    };
+    let request = SearchRequest {
+        query: meaning::query(&written, &connections).map_err(|why| search_refused("q", &why))?,
+        sort: match sort {
+            Some(sort) => meaning::sort(&sort, &connections).map_err(|why| search_refused("sort", &why))?,
+            None => Sort::default(),
+        },
         skip: offset.start,
         limit: offset.limit,
+        count: offset.totals,
     };
-    let found = app.list_users(&caller, page).await?;
-    let total = match offset.totals {
-        true => Some(app.count_users(&caller).await?),
-        false => None,
-    };
+    let (found, total) = app.search_users(&caller, request).await?;
     let shown = show_all(&app, &caller, &found, &selection).await?;
     Ok(wire::json(StatusCode::OK, &offset.answer("users", shown, total)))
 }
@@ -157,8 +167,8 @@ async fn show(
     Ok(wire::user(&names, found, &tokens))
 }
 
-/// Takes what is about searching out of a query, and refuses what is not built.
-fn check_search(query: &mut Query) -> Result<(), Problem> {
+/// That the search is one of the engine that there is.
+fn check_engine(query: &mut Query) -> Result<(), Problem> {
     let engine = query.opt_text("search_engine");
     match engine.as_deref() {
         None | Some("v3") => {}
@@ -170,19 +180,20 @@ fn check_search(query: &mut Query) -> Result<(), Problem> {
         }
         Some(_) => return Err(refused("search_engine", Reason::NotInEnum(&["v1", "v2", "v3"])).into()),
     }
-    if query.opt_text("q").is_some_and(|q| !q.is_empty()) {
-        return Err(refused("q", Reason::Other("Searching is not available on this server")).into());
-    }
     if query.opt_text("connection").is_some() {
-        return Err(refused("connection", Reason::Other("Only search_engine=v1 takes it")).into());
-    }
-    if query.opt_text("sort").is_some_and(|sort| sort != "created_at:1") {
-        let reason = Reason::Other("Only created_at:1 is available on this server");
-        return Err(refused("sort", reason).into());
+        let reason = "Only search_engine=v1 takes it; search for identities.connection instead";
+        return Err(refused("connection", Reason::Other(reason)).into());
     }
     // One order serves both, so there is nothing to choose.
     query.opt_bool("primary_order")?;
     Ok(())
+}
+
+fn search_refused(name: &str, why: &Refused) -> Problem {
+    Problem::bad_request(
+        format!("Query validation error: '{why}' on property {name}."),
+        "invalid_query_string",
+    )
 }
 
 fn refused(name: &str, reason: Reason) -> QueryFault {

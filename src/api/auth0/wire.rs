@@ -262,8 +262,23 @@ fn default_options(strategy: &str) -> Object {
     }
 }
 
+/// The members of what was written as an object.
+pub fn object(value: Value) -> Object {
+    match value {
+        Value::Object(members) => members,
+        _ => Object::new(),
+    }
+}
+
+/// The clients that a connection is enabled for.
+pub fn enabled_clients(connection: &Connection) -> Vec<String> {
+    let kept = connection.auth0.get("enabled_clients").and_then(Value::as_array);
+    let ids = kept.into_iter().flatten().filter_map(Value::as_str);
+    ids.map(str::to_owned).collect()
+}
+
 /// A moment: UTC, with milliseconds.
-fn time(at: Timestamp) -> Value {
+pub fn time(at: Timestamp) -> Value {
     format!("{at:.3}").into()
 }
 

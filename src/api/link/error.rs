@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use crate::domain::Quota;
 use crate::error::{Error, Unauthenticated};
 use crate::web::Fault;
 use crate::web::query::QueryFault;
@@ -68,6 +69,8 @@ fn spell(error: &Error) -> (StatusCode, &'static str) {
         Error::KeyReused => (StatusCode::CONFLICT, "idempotency_key_reused"),
         Error::Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "not_available"),
         Error::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        Error::SearchTooLong => (StatusCode::SERVICE_UNAVAILABLE, "search_too_long"),
+        Error::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
         Error::StoreUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         Error::CryptoIntegrity => (StatusCode::INTERNAL_SERVER_ERROR, "crypto_integrity"),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -107,7 +110,7 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Error::Busy { retry_after } = error {
+        if let Error::Busy { retry_after } | Error::TooManyRequests(Quota { retry_after, .. }) = error {
             headers.insert(RETRY_AFTER, HeaderValue::from(retry_after));
         }
         response

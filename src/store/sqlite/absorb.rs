@@ -9,7 +9,7 @@ use super::rows::Sql as _;
 use super::rows::corrupt;
 use super::users;
 use super::writer::{NewKeys, Stop, Tx, Verdict};
-use super::{identities, once};
+use super::{identities, once, terms};
 use crate::domain::Identity;
 use crate::id::TenantId;
 use crate::store::ledger::Loss;
@@ -35,6 +35,7 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
             absorb.absorbed
         ))));
     };
+    terms::delete_user(tx.sql, tenant, absorb.absorbed)?;
     for ((identity, read), position) in moving.iter().zip(&absorb.moving).zip(next..) {
         let profile = if identity.is_primary() {
             &absorb.profile

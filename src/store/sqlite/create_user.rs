@@ -8,7 +8,7 @@ use rusqlite::{Connection as Sqlite, params};
 
 use super::rows::{Sql as _, corrupt};
 use super::writer::{NewKeys, Stop, Tx, Verdict};
-use super::{identities, logins, once, tenants, users};
+use super::{identities, logins, once, tenants, terms, users};
 use crate::domain::{IdentityKey, NewEvent};
 use crate::id::{TenantId, UserId};
 use crate::store::ledger::Loss;
@@ -52,6 +52,7 @@ pub(super) fn create_user(tx: &mut Tx<'_>, tenant: TenantId, new: &NewUser, keys
             return Err(Stop::refused(Created::IdentityTaken));
         }
     }
+    terms::insert_user(tx.sql, tenant, user.id)?;
     once::insert(tx.sql, tenant, new.once.as_ref())?;
     for event in &new.events {
         tx.record(tenant, event)?;
@@ -79,6 +80,7 @@ pub(super) fn delete_user(tx: &mut Tx<'_>, tenant: TenantId, id: UserId, event: 
     if users::version(tx.sql, tenant, id)?.is_none() {
         return Err(Stop::refused(false));
     }
+    terms::delete_user(tx.sql, tenant, id)?;
     tx.lose(Loss::User { tenant, user: id });
     for identity in identities::of_user(tx.sql, tenant, id)? {
         identities::delete(tx.sql, tenant, &identity)?;

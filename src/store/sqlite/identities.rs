@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection as Sqlite, Row, params};
 
 use super::rows::{Json, Millis, Sql as _, corrupt};
-use super::{logins, tenants};
+use super::{logins, tenants, terms};
 use crate::domain::connection::DATABASE;
 use crate::domain::{Identity, IdentityKey, Profile};
 use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
@@ -92,6 +92,15 @@ pub(super) fn of(sql: &Sqlite, tenant: TenantId, user: UserId, id: IdentityId) -
     )
 }
 
+/// Where a user was born; `None` when there is no such user.
+pub(super) fn born_at(sql: &Sqlite, tenant: TenantId, user: UserId) -> StoreResult<Option<ConnectionId>> {
+    sql.first(
+        "SELECT connection FROM identities WHERE tenant = ?1 AND user_id = ?2 AND position = 0",
+        params![tenant, user],
+        |row| row.get(0),
+    )
+}
+
 /// The position after a user's last identity; `None` when there is no such user, for a
 /// user always has the identity that she was born with.
 pub(super) fn next_position(sql: &Sqlite, tenant: TenantId, user: UserId) -> StoreResult<Option<u32>> {
@@ -164,6 +173,7 @@ pub(super) fn insert(
         put_tokens(sql, tenant, identity.id, sealed)?;
     }
     logins::insert(sql, tenant, &identity.key, &new.login.names)?;
+    terms::insert_account(sql, tenant, user, identity.id, &identity.profile)?;
     Ok(Some(identity))
 }
 
@@ -199,7 +209,8 @@ fn put(sql: &Sqlite, tenant: TenantId, identity: &Identity, password: Option<&st
     Ok(rows == 1)
 }
 
-/// Writes what changed of an identity that stays in its place: all but its password.
+/// Writes what changed of an identity that stays in its place: all but its password. What her
+/// user is found by because of its profile is the caller's to keep.
 pub(super) fn update(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<()> {
     sql.run(
         "UPDATE identities SET proof = ?4, proved_at = ?5, proved_by = ?6, version = ?7, profile = ?8, has_tokens = ?9
@@ -244,6 +255,8 @@ pub(super) fn hand_over(
             tokens.is_some(),
         ],
     )?;
+    terms::delete_account(sql, tenant, from)?;
+    terms::insert_account(sql, tenant, to, from.id, profile)?;
     match tokens {
         Some(sealed) => put_tokens(sql, tenant, from.id, sealed),
         None => delete_tokens(sql, tenant, from),
@@ -253,6 +266,7 @@ pub(super) fn hand_over(
 /// Erases an identity with its tokens and log-in names.
 pub(super) fn delete(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<()> {
     logins::delete(sql, tenant, &identity.key)?;
+    terms::delete_account(sql, tenant, identity)?;
     delete_tokens(sql, tenant, identity)?;
     sql.run(
         "DELETE FROM identities WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
@@ -277,7 +291,7 @@ pub(super) fn set_profile(sql: &Sqlite, tenant: TenantId, identity: &Identity, p
         "UPDATE identities SET profile = ?4 WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
         params![tenant, identity.user, identity.position, Json(profile)],
     )?;
-    Ok(())
+    terms::update_account(sql, tenant, identity, profile)
 }
 
 /// The sealed token set of an identity.
@@ -310,17 +324,17 @@ pub(super) fn delete_tokens(sql: &Sqlite, tenant: TenantId, identity: &Identity)
     Ok(())
 }
 
-/// Whether somebody can log in with it.
+/// Whether somebody can log in with it: never where its connection was retired.
 pub(super) fn is_way_in(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<bool> {
-    if identity.has_password {
-        return Ok(true);
-    }
-    let provider = provider(sql, tenant, identity)?;
-    Ok(provider != DATABASE)
+    let provider = tenants::provider_of(sql, tenant, identity.key.connection)?;
+    Ok(provider.is_some_and(|provider| identity.has_password || provider != DATABASE))
 }
 
-/// The provider of its connection.
-pub(super) fn provider(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<String> {
-    tenants::provider_of(sql, tenant, identity.key.connection)?
-        .ok_or_else(|| corrupt(format!("identities: {} hangs on no connection", identity.id)))
+/// Some of the identities that hang on a connection.
+pub(super) fn at(sql: &Sqlite, tenant: TenantId, connection: ConnectionId, limit: u32) -> StoreResult<Vec<Identity>> {
+    sql.all(
+        select_identities!("AND connection = ?2 LIMIT ?3"),
+        params![tenant, connection, limit],
+        |row| read(row, 0),
+    )
 }

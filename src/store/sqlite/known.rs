@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::domain::{Connection, ConnectionRef};
+use crate::domain::{Connection, ConnectionRef, Settings};
 use crate::id::{ClientId, TenantId};
-use crate::store::StoreResult;
+use crate::store::{Standing, StoreResult};
 
 /// How many rows of a kind are kept; when there are more, all are forgotten.
 const KEPT: usize = 10_000;
@@ -21,8 +21,10 @@ const KEPT: usize = 10_000;
 /// What is known.
 #[derive(Default)]
 pub(super) struct Known {
-    /// Epochs of clients.
-    pub epochs: Rows<ClientId, i64>,
+    /// How clients stand.
+    pub standings: Rows<ClientId, Standing>,
+    /// Settings of tenants.
+    pub settings: Rows<TenantId, Settings>,
     /// Connections, by what they were asked for by.
     pub connections: Rows<(TenantId, ConnectionRef), Arc<Connection>>,
 }
@@ -30,7 +32,8 @@ pub(super) struct Known {
 impl Known {
     /// Forgets everything.
     pub fn forget(&self) {
-        self.epochs.forget();
+        self.standings.forget();
+        self.settings.forget();
         self.connections.forget();
     }
 }

@@ -8,7 +8,7 @@
 use rusqlite::Connection as Sqlite;
 
 use super::writer::{NewKeys, Stop, Tx, Verdict};
-use super::{identities, once, tenants, users};
+use super::{identities, once, tenants, terms, users};
 use crate::id::{TenantId, UserId};
 use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
 
@@ -49,7 +49,7 @@ pub(super) fn link(tx: &mut Tx<'_>, tenant: TenantId, link: &Link, keys: NewKeys
 
 fn has_provider(sql: &Sqlite, tenant: TenantId, user: UserId, provider: &str) -> StoreResult<bool> {
     for identity in identities::of_user(sql, tenant, user)? {
-        if identities::provider(sql, tenant, &identity)? == provider {
+        if tenants::provider_of(sql, tenant, identity.key.connection)?.is_some_and(|found| found == provider) {
             return Ok(true);
         }
     }
@@ -81,6 +81,7 @@ pub(super) fn refresh(tx: &mut Tx<'_>, tenant: TenantId, refresh: &Refresh, keys
     identity.proved_by = refresh.proved_by;
     identity.has_tokens = refresh.tokens.is_some();
     if let Some(profile) = refresh.profile.as_ref().filter(|_| !identity.is_primary()) {
+        terms::update_account(tx.sql, tenant, &identity, profile)?;
         identity.profile = profile.clone();
     }
     identities::update(tx.sql, tenant, &identity)?;

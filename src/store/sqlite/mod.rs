@@ -10,6 +10,8 @@
 
 mod absorb;
 mod checkpoint;
+mod clients;
+mod connections;
 pub mod copy;
 mod create_user;
 mod events;
@@ -24,7 +26,13 @@ mod open;
 mod readers;
 mod replay;
 mod rows;
+mod search;
+mod search_order;
+#[cfg(test)]
+mod search_plans;
+mod search_sets;
 mod tenants;
+mod terms;
 mod unlink;
 mod users;
 mod writer;
@@ -43,25 +51,27 @@ pub use self::open::{OpenError, SqliteOptions};
 use self::readers::Readers;
 pub use self::replay::Replayed;
 use self::rows::{Sql as _, corrupt};
+use self::search::Searcher;
 use self::writer::{NewKeys, Stop, Writer};
 use crate::clock::{Clock, Random};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
-    Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
+    Actor, Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
     UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::ledger::Ledger;
 use crate::store::{
-    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Store,
-    StoreResult, StoredSigningKey, Unlink, UserUpdate,
+    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Replaced,
+    RetiredConnection, Search, Searched, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
 };
 
 /// The store in a data directory.
 pub struct SqliteStore {
     data: Readers,
     keys: Readers,
+    searcher: Searcher,
     known: Arc<Known>,
     writer: Writer,
 }
@@ -90,6 +100,7 @@ impl SqliteStore {
         let writer = Writer::start(data_writer, keys_writer, log, ledger, known.clone(), clock, random)
             .map_err(|error| data.explain_store(error))?;
         Ok(Self {
+            searcher: Searcher::new(data.clone()),
             data: Readers::new(data),
             keys: Readers::new(keys),
             known,
@@ -155,6 +166,13 @@ impl Store for SqliteStore {
         self.data.read_one(tenants::list)
     }
 
+    async fn find_settings(&self, tenant: TenantId) -> StoreResult<Option<Settings>> {
+        let read = |id: &_| self.data.read_one(|sql| tenants::find(sql, *id));
+        self.known
+            .settings
+            .get(tenant, |id| Ok(read(id)?.map(|tenant| tenant.settings)))
+    }
+
     async fn update_settings(&self, tenant: TenantId, settings: &Settings) -> StoreResult<bool> {
         let settings = settings.clone();
         self.writer
@@ -174,33 +192,42 @@ impl Store for SqliteStore {
     async fn create_client(&self, client: &Client) -> StoreResult<()> {
         let client = client.clone();
         self.writer
-            .act(vec![], move |tx, _| Ok(tenants::create_client(tx.sql, &client)?))
+            .act(vec![], move |tx, _| Ok(clients::create(tx.sql, &client)?))
             .await
     }
 
     async fn find_client(&self, id: ClientId) -> StoreResult<Option<Client>> {
-        self.data.read_one(|sql| tenants::find_client(sql, id))
+        self.data.read_one(|sql| clients::find(sql, id))
     }
 
-    async fn find_client_epoch(&self, id: ClientId) -> StoreResult<Option<i64>> {
-        let read = |id: &_| self.data.read_one(|sql| tenants::find_client_epoch(sql, *id));
-        self.known.epochs.get(id, read)
+    async fn find_standing(&self, id: ClientId) -> StoreResult<Option<Standing>> {
+        let read = |id: &_| self.data.read_one(|sql| clients::find_standing(sql, *id));
+        self.known.standings.get(id, read)
+    }
+
+    async fn update_client(&self, was: &Client, is: &Client) -> StoreResult<Replaced> {
+        let (was, is) = (was.clone(), is.clone());
+        self.writer
+            .act(vec![], move |tx, _| clients::update(tx, &was, &is))
+            .await
+    }
+
+    async fn has_web_origin(&self, client: Option<ClientId>, origin: &str) -> StoreResult<bool> {
+        self.data.read_one(|sql| clients::has_web_origin(sql, client, origin))
     }
 
     async fn list_clients(&self, tenant: TenantId) -> StoreResult<Vec<Client>> {
-        self.data.read_one(|sql| tenants::list_clients(sql, tenant))
+        self.data.read_one(|sql| clients::list(sql, tenant))
     }
 
     async fn rotate_client(&self, id: ClientId, secret: Digest) -> StoreResult<bool> {
         self.writer
-            .act(vec![], move |tx, _| tenants::rotate_client(tx, id, secret))
+            .act(vec![], move |tx, _| clients::rotate(tx, id, secret))
             .await
     }
 
     async fn delete_client(&self, id: ClientId) -> StoreResult<bool> {
-        self.writer
-            .act(vec![], move |tx, _| tenants::delete_client(tx, id))
-            .await
+        self.writer.act(vec![], move |tx, _| clients::delete(tx, id)).await
     }
 
     async fn create_connection(&self, tenant: TenantId, connection: &Connection) -> StoreResult<bool> {
@@ -216,6 +243,38 @@ impl Store for SqliteStore {
 
     async fn list_connections(&self, tenant: TenantId) -> StoreResult<Vec<Connection>> {
         self.data.read_one(|sql| tenants::list_connections(sql, tenant))
+    }
+
+    async fn update_connection(&self, tenant: TenantId, was: &Connection, is: &Connection) -> StoreResult<Replaced> {
+        let (was, is) = (was.clone(), is.clone());
+        self.writer
+            .act(vec![], move |tx, _| connections::update(tx, tenant, &was, &is))
+            .await
+    }
+
+    async fn retire_connection(
+        &self,
+        tenant: TenantId,
+        id: ConnectionId,
+        at: Timestamp,
+        by: Actor,
+    ) -> StoreResult<bool> {
+        self.writer
+            .act(vec![], move |tx, _| connections::retire(tx, tenant, id, at, by))
+            .await
+    }
+
+    async fn list_retired_connections(&self, tenant: TenantId) -> StoreResult<Vec<RetiredConnection>> {
+        self.data.read_one(|sql| connections::retired(sql, tenant))
+    }
+
+    async fn list_identities_at(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        limit: u32,
+    ) -> StoreResult<Vec<Identity>> {
+        self.data.read_one(|sql| identities::at(sql, tenant, connection, limit))
     }
 
     async fn delete_connection(&self, tenant: TenantId, id: ConnectionId) -> StoreResult<bool> {
@@ -338,6 +397,10 @@ impl Store for SqliteStore {
 
     async fn list_users_by_email(&self, tenant: TenantId, email: &str) -> StoreResult<Vec<UserWithIdentities>> {
         self.data.read(|sql| users::list_by_email(sql, tenant, email))
+    }
+
+    async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
+        self.searcher.search(tenant, search).await
     }
 
     async fn find_login(

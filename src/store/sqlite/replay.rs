@@ -12,7 +12,7 @@ use rusqlite::{Connection as Sqlite, params};
 
 use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx};
-use super::{SqliteStore, create_user, identities, keys, users};
+use super::{SqliteStore, connections, create_user, identities, keys, terms, users};
 use crate::domain::{Actor, EventKind, Identity, KeyOwner, NewEvent, Profile, User};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::store::StoreResult;
@@ -35,6 +35,8 @@ pub struct Replayed {
     pub passwords: u64,
     pub proofs: u64,
     pub credentials: u64,
+    /// They are not found any more; what hung on them goes by itself when it is served.
+    pub connections: u64,
     /// Token sets of users whose key is gone for good.
     pub token_sets: u64,
 }
@@ -80,6 +82,7 @@ impl SqliteStore {
             sum.passwords += done.passwords;
             sum.proofs += done.proofs;
             sum.credentials += done.credentials;
+            sum.connections += done.connections;
         }
         let last = ledger.last_batch.max(known);
         self.writer
@@ -211,12 +214,17 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             epoch,
             blocked,
         } => {
-            let ended = tx.sql.run(
-                "UPDATE users SET epoch = max(epoch, ?3), blocked = coalesce(?4, blocked), kept_credential = NULL,
-                    kept_since = NULL, version = version + 1 WHERE tenant = ?1 AND id = ?2 AND epoch <= ?3",
-                params![tenant, user, epoch, blocked],
-            )?;
-            done.sessions += ended as u64;
+            if let Some(old) = users::find(tx.sql, *tenant, *user)?
+                && old.epoch <= *epoch
+            {
+                let mut user = old.clone();
+                (user.epoch, user.kept) = (*epoch, None);
+                user.blocked = blocked.or(user.blocked);
+                user.version += 1;
+                users::put(tx.sql, *tenant, &user)?;
+                terms::update_user(tx.sql, *tenant, &old)?;
+                done.sessions += 1;
+            }
         }
         Loss::Password { tenant, user, identity } => {
             if let Some(found) = find(tx, places, *tenant, *user, *identity)?
@@ -249,7 +257,18 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             )?;
             done.credentials += rotated as u64;
         }
+        Loss::Connection { tenant, connection } => {
+            match connections::retire(tx, *tenant, *connection, tx.now(), Actor::Operator) {
+                Ok(retired) => done.connections += u64::from(retired),
+                Err(Stop::Failed(error)) => return Err(Stop::Failed(error)),
+                Err(Stop::Refused(_)) => {}
+            }
+        }
         Loss::ClientGone { client } => {
+            tx.sql.run(
+                "DELETE FROM web_origins WHERE tenant = ?1 AND client = ?2",
+                params![client.tenant(), client],
+            )?;
             let removed = tx.sql.run(
                 "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
                 params![client.tenant(), client],
@@ -318,8 +337,10 @@ fn erase(tx: &mut Tx<'_>, tenant: TenantId, identity: &Identity) -> Done {
         let Some(next) = all.get(1) else {
             return erase_user(tx, tenant, user);
         };
+        terms::delete_user(tx.sql, tenant, user)?;
         identities::delete(tx.sql, tenant, identity)?;
         promote(tx, tenant, next)?;
+        terms::insert_user(tx.sql, tenant, user)?;
     } else {
         identities::delete(tx.sql, tenant, identity)?;
     }
@@ -334,6 +355,7 @@ fn erase(tx: &mut Tx<'_>, tenant: TenantId, identity: &Identity) -> Done {
 
 /// Makes an identity the primary of its user, whose profile is its own from now on.
 fn promote(tx: &Tx<'_>, tenant: TenantId, next: &Identity) -> StoreResult<()> {
+    terms::delete_account(tx.sql, tenant, next)?;
     tx.sql.run(
         "UPDATE identities SET position = 0, profile = ?4 WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
         params![tenant, next.user, next.position, Json(Profile::default())],
@@ -360,6 +382,7 @@ fn split(tx: &mut Tx<'_>, tenant: TenantId, identity: &Identity, to: UserId) -> 
     user.epoch = NEW_EPOCH + tx.now().as_millisecond();
     users::put(tx.sql, tenant, &user)?;
     identities::hand_over(tx.sql, tenant, identity, to, 0, &Profile::default(), None)?;
+    terms::insert_user(tx.sql, tenant, to)?;
     let connection = identity.key.connection;
     let kind = EventKind::IdentitySplit {
         identity: identity.id,

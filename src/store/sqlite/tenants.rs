@@ -1,16 +1,15 @@
-//! Tenants, their clients and their connections: few rows, written by operators.
+//! Tenants and their connections: few rows, written by operators.
 //!
-//! What would surprise: a client is found without naming its tenant, because its id begins
-//! with the tenant's.
+//! What would surprise: a connection that was retired is not found here at all.
 
 use rusqlite::{Connection as Sqlite, Row, params};
 
-use super::rows::{Json, Millis, Sql as _, corrupt};
+use super::clients;
+use super::rows::{Json, Millis, Sql as _};
 use super::writer::{Stop, Tx, Verdict};
 use crate::domain::tenant::OpaqueCredentials;
-use crate::domain::{Client, Connection, ConnectionRef, Grant, Scopes, Settings, Tenant};
-use crate::id::{ClientId, ConnectionId, TenantId};
-use crate::secret::Digest;
+use crate::domain::{Connection, ConnectionRef, Settings, Tenant};
+use crate::id::{ConnectionId, TenantId};
 use crate::store::ledger::Loss;
 use crate::store::{NewTenant, StoreResult};
 
@@ -47,7 +46,7 @@ pub(super) fn create(tx: &mut Tx<'_>, new: &NewTenant) -> Verdict<bool> {
     for connection in &new.connections {
         create_connection(tx, tenant.id, connection)?;
     }
-    create_client(tx.sql, &new.client)?;
+    clients::create(tx.sql, &new.client)?;
     Ok(true)
 }
 
@@ -86,6 +85,7 @@ fn read_tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {
 
 /// Replaces settings.
 pub(super) fn update_settings(tx: &mut Tx<'_>, id: TenantId, settings: &Settings) -> Verdict<bool> {
+    tx.outdate_known();
     let rows = tx.sql.run(
         "UPDATE tenants SET settings = ?2 WHERE id = ?1",
         params![id, Json(settings)],
@@ -118,113 +118,9 @@ pub(super) fn update_credentials(tx: &mut Tx<'_>, id: TenantId, credentials: &Op
     Ok(rows > 0)
 }
 
-const CLIENT: &str = "SELECT id, name, secret, grants, scopes, epoch, created_at FROM clients";
-
-/// Keeps a client.
-pub(super) fn create_client(sql: &Sqlite, client: &Client) -> StoreResult<()> {
-    let grants: Vec<&str> = client.grants.iter().map(|grant| grant.name()).collect();
-    sql.run(
-        "INSERT INTO clients (tenant, id, name, secret, grants, scopes, epoch, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
-            client.id.tenant(),
-            client.id,
-            client.name,
-            client.secret,
-            grants.join(" "),
-            client.scopes.to_string(),
-            client.epoch,
-            Millis(client.created_at),
-        ],
-    )?;
-    Ok(())
-}
-
-/// The client of this id.
-pub(super) fn find_client(sql: &Sqlite, id: ClientId) -> StoreResult<Option<Client>> {
-    sql.first(
-        &format!("{CLIENT} WHERE tenant = ?1 AND id = ?2"),
-        params![id.tenant(), id],
-        read_client,
-    )?
-    .transpose()
-}
-
-/// The epoch of the client of this id.
-pub(super) fn find_client_epoch(sql: &Sqlite, id: ClientId) -> StoreResult<Option<i64>> {
-    sql.first(
-        "SELECT epoch FROM clients WHERE tenant = ?1 AND id = ?2",
-        params![id.tenant(), id],
-        |row| row.get(0),
-    )
-}
-
-/// Every client of the tenant, oldest first.
-pub(super) fn list_clients(sql: &Sqlite, tenant: TenantId) -> StoreResult<Vec<Client>> {
-    sql.all(
-        &format!("{CLIENT} WHERE tenant = ?1 ORDER BY created_at, id"),
-        [tenant],
-        read_client,
-    )?
-    .into_iter()
-    .collect()
-}
-
-fn read_client(row: &Row<'_>) -> rusqlite::Result<StoreResult<Client>> {
-    let grants: String = row.get("grants")?;
-    let grants: Result<Vec<Grant>, String> = grants.split_whitespace().map(str::parse).collect();
-    let scopes: String = row.get("scopes")?;
-    let Millis(created_at) = row.get("created_at")?;
-    let id = row.get("id")?;
-    let grants = match grants {
-        Ok(grants) => grants,
-        Err(why) => return Ok(Err(corrupt(format!("clients.grants of {id}: {why}")))),
-    };
-    Ok(Ok(Client {
-        id,
-        name: row.get("name")?,
-        secret: row.get("secret")?,
-        grants,
-        scopes: Scopes::parse(&scopes),
-        epoch: row.get("epoch")?,
-        created_at,
-    }))
-}
-
-/// Gives the client a new secret.
-pub(super) fn rotate_client(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Verdict<bool> {
-    tx.outdate_known();
-    let rows = tx.sql.run(
-        "UPDATE clients SET secret = ?3, epoch = epoch + 1 WHERE tenant = ?1 AND id = ?2",
-        params![id.tenant(), id, secret],
-    )?;
-    if rows > 0
-        && let Some(epoch) = find_client_epoch(tx.sql, id)?
-    {
-        tx.lose(Loss::Client {
-            client: id,
-            secret,
-            epoch,
-        });
-    }
-    Ok(rows > 0)
-}
-
-/// Removes a client.
-pub(super) fn delete_client(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
-    tx.outdate_known();
-    let rows = tx.sql.run(
-        "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
-        params![id.tenant(), id],
-    )?;
-    if rows > 0 {
-        tx.lose(Loss::ClientGone { client: id });
-    }
-    Ok(rows > 0)
-}
-
-const CONNECTION: &str = "SELECT id, name, provider, issuer, client_id, client_secret, auth0, created_at
-    FROM connections";
+/// What [`read_connection`] reads. Whoever asks decides about those that were retired.
+pub(super) const CONNECTION: &str = "SELECT id, name, provider, issuer, client_id, client_secret, auth0, created_at,
+    deleted_at, deleted_by FROM connections";
 
 /// Keeps a connection.
 pub(super) fn create_connection(tx: &mut Tx<'_>, tenant: TenantId, connection: &Connection) -> Verdict<bool> {
@@ -253,7 +149,7 @@ pub(super) fn create_connection(tx: &mut Tx<'_>, tenant: TenantId, connection: &
     Ok(true)
 }
 
-/// The connection that is meant.
+/// The live connection that is meant.
 pub(super) fn find_connection(
     sql: &Sqlite,
     tenant: TenantId,
@@ -261,28 +157,28 @@ pub(super) fn find_connection(
 ) -> StoreResult<Option<Connection>> {
     match which {
         ConnectionRef::Id(id) => sql.first(
-            &format!("{CONNECTION} WHERE tenant = ?1 AND id = ?2"),
+            &format!("{CONNECTION} WHERE tenant = ?1 AND id = ?2 AND deleted_at IS NULL"),
             params![tenant, id],
             read_connection,
         ),
         ConnectionRef::Name(name) => sql.first(
-            &format!("{CONNECTION} WHERE tenant = ?1 AND name = ?2"),
+            &format!("{CONNECTION} WHERE tenant = ?1 AND name = ?2 AND deleted_at IS NULL"),
             params![tenant, name],
             read_connection,
         ),
     }
 }
 
-/// Every connection of the tenant, oldest first.
+/// Every live connection of the tenant, oldest first.
 pub(super) fn list_connections(sql: &Sqlite, tenant: TenantId) -> StoreResult<Vec<Connection>> {
     sql.all(
-        &format!("{CONNECTION} WHERE tenant = ?1 ORDER BY created_at, id"),
+        &format!("{CONNECTION} WHERE tenant = ?1 AND deleted_at IS NULL ORDER BY created_at, id"),
         [tenant],
         read_connection,
     )
 }
 
-fn read_connection(row: &Row<'_>) -> rusqlite::Result<Connection> {
+pub(super) fn read_connection(row: &Row<'_>) -> rusqlite::Result<Connection> {
     let Json(auth0) = row.get("auth0")?;
     let Millis(created_at) = row.get("created_at")?;
     Ok(Connection {
@@ -311,22 +207,23 @@ pub(super) fn delete_connection(tx: &mut Tx<'_>, tenant: TenantId, id: Connectio
         "DELETE FROM connections WHERE tenant = ?1 AND id = ?2",
         params![tenant, id],
     )?;
+    tx.lose(Loss::Connection { tenant, connection: id });
     Ok(true)
 }
 
-/// The provider of a connection; `None` when there is no such connection.
+/// The provider of a live connection; `None` when there is no such connection.
 pub(super) fn provider_of(sql: &Sqlite, tenant: TenantId, connection: ConnectionId) -> StoreResult<Option<String>> {
     sql.first(
-        "SELECT provider FROM connections WHERE tenant = ?1 AND id = ?2",
+        "SELECT provider FROM connections WHERE tenant = ?1 AND id = ?2 AND deleted_at IS NULL",
         params![tenant, connection],
         |row| row.get(0),
     )
 }
 
-/// The connections of a provider, with the issuer of each.
+/// The live connections of a provider, with the issuer of each.
 pub(super) fn of_provider(sql: &Sqlite, tenant: TenantId, provider: &str) -> StoreResult<Vec<(ConnectionId, String)>> {
     sql.all(
-        "SELECT id, issuer FROM connections WHERE tenant = ?1 AND provider = ?2 ORDER BY id",
+        "SELECT id, issuer FROM connections WHERE tenant = ?1 AND provider = ?2 AND deleted_at IS NULL ORDER BY id",
         params![tenant, provider],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )
@@ -341,12 +238,12 @@ pub(super) fn key_part(
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     match which {
         ConnectionRef::Id(id) => sql.first(
-            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND id = ?2",
+            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND id = ?2 AND deleted_at IS NULL",
             params![tenant, id],
             read,
         ),
         ConnectionRef::Name(name) => sql.first(
-            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND name = ?2",
+            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND name = ?2 AND deleted_at IS NULL",
             params![tenant, name],
             read,
         ),

@@ -6,10 +6,9 @@
 use rusqlite::{Connection as Sqlite, params};
 
 use super::create_user::is_birthplace_taken;
-use super::identities;
 use super::rows::Sql as _;
-use super::users;
 use super::writer::{NewKeys, Stop, Tx, Verdict};
+use super::{identities, terms, users};
 use crate::domain::{Identity, Profile, User};
 use crate::id::TenantId;
 use crate::secret::Sealed;
@@ -92,5 +91,6 @@ fn split(
     )?;
     users::put(tx.sql, tenant, user)?;
     identities::hand_over(tx.sql, tenant, identity, user.id, 0, &Profile::default(), tokens)?;
+    terms::insert_user(tx.sql, tenant, user.id)?;
     Ok(Acted::Done)
 }

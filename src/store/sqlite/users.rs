@@ -10,7 +10,7 @@ use rusqlite::{Connection as Sqlite, Params, Row, params};
 use super::identities::identity_columns;
 use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx, Verdict};
-use super::{identities, logins, tenants};
+use super::{identities, logins, tenants, terms};
 use crate::domain::user::{Birthplace, KeptCredential, Logins};
 use crate::domain::{ConnectionRef, Profile, User, UserRef, UserWithIdentities};
 use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
@@ -187,11 +187,11 @@ pub(super) fn list_by_email(sql: &Sqlite, tenant: TenantId, email: &str) -> Stor
         .collect()
 }
 
+pub(super) const COUNT: &str = "SELECT count(*) FROM users WHERE tenant = ?1";
+
 /// How many there are.
 pub(super) fn count(sql: &Sqlite, tenant: TenantId) -> StoreResult<u64> {
-    let count = sql.first("SELECT count(*) FROM users WHERE tenant = ?1", [tenant], |row| {
-        row.get::<_, i64>(0)
-    })?;
+    let count = sql.first(COUNT, [tenant], |row| row.get::<_, i64>(0))?;
     u64::try_from(count.unwrap_or(0)).map_err(corrupt)
 }
 
@@ -223,7 +223,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
-/// Keeps a new user, or what became of one.
+/// Keeps a new user, or what became of one; what she is found by, `terms` keeps.
 pub(super) fn put(sql: &Sqlite, tenant: TenantId, user: &User) -> StoreResult<()> {
     sql.run(
         "INSERT INTO users (tenant, id, version, epoch, email, profile, blocked, user_metadata, app_metadata,
@@ -355,6 +355,7 @@ fn lose_before(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> StoreR
 pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> Verdict<Acted> {
     let id = update.user.id;
     expect_version(tx.sql, tenant, id, update.expected_version)?;
+    let old = find(tx.sql, tenant, id)?;
     if let Some((identity, login)) = &update.login {
         let Some(identity) = identities::of(tx.sql, tenant, id, *identity)? else {
             return Err(Stop::refused(Acted::Changed));
@@ -376,6 +377,9 @@ pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> 
     }
     lose_before(tx, tenant, update)?;
     put(tx.sql, tenant, &update.user)?;
+    if let Some(old) = &old {
+        terms::update_user(tx.sql, tenant, old)?;
+    }
     if let Some(event) = &update.event {
         tx.record(tenant, event)?;
     }

@@ -382,6 +382,8 @@ async fn bodies_that_are_no_objects_are_refused_alike() {
         ("PATCH", user_path("auth0|p")),
         ("POST", identities_path("auth0|p")),
         ("POST", "/api/v2/connections".to_owned()),
+        ("PATCH", "/api/v2/connections/con_0000000000000001".to_owned()),
+        ("PATCH", "/api/v2/connections/con_0000000000000001/clients".to_owned()),
     ];
     let nested = format!("{{\"user_metadata\":{}{}}}", "[".repeat(40), "]".repeat(40));
     for (method, path) in &routes {

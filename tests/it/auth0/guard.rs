@@ -193,7 +193,7 @@ async fn what_is_not_there_is_not_found() {
     for path in [
         "/api/v2",
         "/api/v2/",
-        "/api/v2/clients",
+        "/api/v2/client",
         "/api/v2/Users",
         "/api/v2/users/",
         "/api/v2//users",

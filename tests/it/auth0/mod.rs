@@ -1,13 +1,20 @@
 //! Auth0's interface, as its users see it.
 
 mod bodies;
+mod browsers;
 mod checks;
+mod client_grants;
+mod clients;
+mod connection_bodies;
+mod connection_changes;
 mod connections;
 mod guard;
 mod oauth;
 mod outcomes;
 mod paths;
 mod proof;
+mod rates;
+mod search;
 mod users;
 
 use oneself::domain::{Scope, Scopes};

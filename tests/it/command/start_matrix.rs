@@ -224,6 +224,7 @@ const REFUSED: &[Row] = &[
         fs::remove_file(f.join("data/keys.db")).unwrap();
     }, &[], 78, &["keys.db"]),
     // Settings.
+    row("a limit that is none", |f| settings(f, "rate_limit_per_address = 'some'"), FILE, 78, &["rate_limit_per_address", "off"]),
     row("a setting that there is not", |f| settings(f, "lisen = '127.0.0.1:0'"), FILE, 78,
         &["lisen", "settings.toml", "max_connections"]),
     with(row("a variable that there is not", nothing, &[], 78, &["behind_proxi", "ONESELF_BEHIND_PROXI", "behind_proxy"]),

@@ -67,3 +67,30 @@ async fn a_refusal_leaves_no_event() {
     let page = w.client.get("/link/v1/events").await.expect(200).json();
     assert_eq!(page["events"].as_array().unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn what_was_erased_with_an_absorbed_user_stays_unread_when_she_is_back() {
+    let w = World::new().await;
+    let (stays, goes) = (w.user().await, w.user().await);
+    w.link(&goes, "github", "9").await;
+    let linked = w.link(&goes, "twitter", "12").await;
+    let path = format!("/link/v1/users/{goes}/identities/{}", linked["id"].as_str().unwrap());
+    w.client.delete(&path).await.expect(204);
+    let identities = format!("/api/v2/users/auth0%7C{stays}/identities");
+    w.client
+        .post(&identities, json!({"provider": "auth0", "user_id": goes}))
+        .await
+        .expect(201);
+    w.client.delete(&format!("{identities}/auth0/{goes}")).await.expect(200);
+    w.link(&goes, "twitter", "13").await;
+
+    let page = w.client.get("/link/v1/events").await.expect(200).json();
+    let freed = page["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|event| event["type"] == "identity.freed")
+        .unwrap();
+    assert_eq!(freed["user_id"], json!(goes));
+    assert_eq!(freed.get("personal"), None, "her first key is gone");
+}

@@ -12,6 +12,7 @@ mod model;
 mod play;
 mod races;
 mod schema;
+mod search;
 mod tenants;
 mod unlink;
 mod users;

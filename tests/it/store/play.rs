@@ -13,6 +13,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::model::{Act, Answer, Model};
+use super::search;
 use super::world::{World, name, sealed};
 use oneself::clock::{Random, SeededRandom, SystemRandomness};
 use oneself::domain::*;
@@ -78,9 +79,11 @@ impl Player {
     fn some_new_identity(&self) -> NewIdentity {
         let connection = &self.connections[self.below(self.connections.len() as u64) as usize];
         let subject = self.below(SUBJECTS).to_string();
-        match self.one_in(2) {
-            true => self.w.with_tokens(connection, &subject),
-            false => self.w.identity(connection, &subject),
+        let email = serde_json::json!({"email": format!("{}@mail", self.below(9)), "email_verified": true});
+        match self.below(4) {
+            0 | 1 => self.w.with_tokens(connection, &subject),
+            2 => self.w.identity(connection, &subject),
+            _ => search::with_claims(&self.w, connection, &subject, &email),
         }
     }
 
@@ -385,6 +388,7 @@ async fn compare(w: &World, model: &Model, events: &[Event], ever: &[UserId]) {
     let users = w.store.list_users(w.tenant, page).await.unwrap();
     let expected: Vec<_> = model.users.values().cloned().collect();
     assert_eq!(users, expected);
+    search::check(w).await;
     let found: Told = users
         .iter()
         .map(|with| {

@@ -124,9 +124,10 @@ impl World {
         Client {
             id: ClientId::new(self.tenant, self.random.as_ref()),
             name: name.into(),
-            secret: Digest::of(name.as_bytes()),
+            secret: Some(Digest::of(name.as_bytes())),
             grants: vec![Grant::ClientCredentials, Grant::PasswordRealm],
-            scopes: Scopes::for_machines(),
+            scopes: Some(Scopes::for_machines()),
+            auth0: Object::new(),
             epoch: 1,
             created_at: self.now(),
         }

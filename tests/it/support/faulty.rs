@@ -1,7 +1,7 @@
 //! A store that cannot answer its n-th call, as a disk that fails there would have it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ pub struct FaultyStore {
     left: AtomicI64,
     last: AtomicI64,
     corrupt: AtomicI64,
+    gives_up: AtomicBool,
 }
 
 impl FaultyStore {
@@ -29,6 +30,7 @@ impl FaultyStore {
             left: AtomicI64::new(0),
             last: AtomicI64::new(0),
             corrupt: AtomicI64::new(0),
+            gives_up: AtomicBool::new(false),
         }
     }
 
@@ -44,6 +46,11 @@ impl FaultyStore {
         self.corrupt.store(corrupt.into(), Ordering::SeqCst);
         self.last.store(i64::MAX, Ordering::SeqCst);
         self.left.store(n, Ordering::SeqCst);
+    }
+
+    /// From now on every search takes too long, or none.
+    pub fn give_up(&self, gives_up: bool) {
+        self.gives_up.store(gives_up, Ordering::SeqCst);
     }
 
     /// Nothing fails any more; whether something did since the order.
@@ -76,6 +83,14 @@ macro_rules! delegate {
                 self.call()?;
                 self.inner.$name($($argument),*).await
             })*
+
+            async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
+                self.call()?;
+                match self.gives_up.load(Ordering::SeqCst) {
+                    true => Ok(Searched::GaveUp),
+                    false => self.inner.search_users(tenant, search).await,
+                }
+            }
         }
     };
 }
@@ -85,17 +100,24 @@ delegate! {
     fn find_tenant(id: TenantId) -> Option<Tenant>;
     fn find_tenant_named(name: &str) -> Option<Tenant>;
     fn list_tenants() -> Vec<Tenant>;
+    fn find_settings(tenant: TenantId) -> Option<Settings>;
     fn update_settings(tenant: TenantId, settings: &Settings) -> bool;
     fn update_credentials(tenant: TenantId, credentials: &OpaqueCredentials) -> bool;
     fn create_client(client: &Client) -> ();
     fn find_client(id: ClientId) -> Option<Client>;
-    fn find_client_epoch(id: ClientId) -> Option<i64>;
+    fn find_standing(id: ClientId) -> Option<Standing>;
+    fn update_client(was: &Client, is: &Client) -> Replaced;
+    fn has_web_origin(client: Option<ClientId>, origin: &str) -> bool;
     fn list_clients(tenant: TenantId) -> Vec<Client>;
     fn rotate_client(id: ClientId, secret: Digest) -> bool;
     fn delete_client(id: ClientId) -> bool;
     fn create_connection(tenant: TenantId, connection: &Connection) -> bool;
     fn find_connection(tenant: TenantId, which: &ConnectionRef) -> Option<Connection>;
     fn list_connections(tenant: TenantId) -> Vec<Connection>;
+    fn update_connection(tenant: TenantId, was: &Connection, is: &Connection) -> Replaced;
+    fn retire_connection(tenant: TenantId, id: ConnectionId, at: Timestamp, by: Actor) -> bool;
+    fn list_retired_connections(tenant: TenantId) -> Vec<RetiredConnection>;
+    fn list_identities_at(tenant: TenantId, connection: ConnectionId, limit: u32) -> Vec<Identity>;
     fn delete_connection(tenant: TenantId, id: ConnectionId) -> bool;
     fn find_tenant_key(tenant: TenantId) -> Option<WrappedKey>;
     fn find_key(tenant: TenantId, owner: KeyOwner) -> Option<WrappedKey>;

@@ -18,7 +18,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Mutex;
 
 /// A client of one server.
@@ -26,6 +26,7 @@ pub struct Client {
     address: SocketAddr,
     host: String,
     bearer: Option<String>,
+    from: Option<std::net::IpAddr>,
     connection: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
 
@@ -64,6 +65,7 @@ impl Client {
             address,
             host: address.to_string(),
             bearer: None,
+            from: None,
             connection: Mutex::new(None),
         }
     }
@@ -82,6 +84,16 @@ impl Client {
         Self {
             host: self.host.clone(),
             bearer: Some(token.to_owned()),
+            ..Self::new(self.address)
+        }
+    }
+
+    /// Another client with the same token, at another address of this machine.
+    pub fn from(&self, address: &str) -> Self {
+        Self {
+            host: self.host.clone(),
+            bearer: self.bearer.clone(),
+            from: Some(address.parse().unwrap()),
             ..Self::new(self.address)
         }
     }
@@ -135,7 +147,11 @@ impl Client {
         {
             return Reply::read(response).await;
         }
-        let stream = TcpStream::connect(self.address).await.expect("the server listens");
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(from) = self.from {
+            socket.bind(SocketAddr::new(from, 0)).unwrap();
+        }
+        let stream = socket.connect(self.address).await.expect("the server listens");
         stream.set_nodelay(true).unwrap();
         let (mut sender, driver) = handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(driver);

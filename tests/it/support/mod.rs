@@ -4,5 +4,6 @@ pub mod faulty;
 pub mod http;
 pub mod invariants;
 pub mod people;
+pub mod seeking;
 pub mod server;
 pub mod tokens;

@@ -46,12 +46,27 @@ impl TestServer {
         Self::start_with(clock.clone(), clock, |store| store).await
     }
 
+    /// One whose addresses may make so many requests.
+    pub async fn start_limited(rate: &str) -> Self {
+        let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
+        Self::start_whole(clock.clone(), clock, |store| store, rate).await
+    }
+
     /// The same with another clock than the one that the test moves, and with something around
     /// the store.
     pub async fn start_with(
         clock: Arc<ManualClock>,
         told: Arc<dyn Clock>,
         around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+    ) -> Self {
+        Self::start_whole(clock, told, around, "off").await
+    }
+
+    async fn start_whole(
+        clock: Arc<ManualClock>,
+        told: Arc<dyn Clock>,
+        around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+        rate: &str,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let random = Arc::new(SeededRandom::new(7));
@@ -79,6 +94,7 @@ impl TestServer {
             random: random.clone(),
             origins: Origins::new([&origin]).unwrap(),
             passwords: PasswordSettings::cheap_for_tests(),
+            rate_limit_per_address: rate.parse().unwrap(),
         };
         let app = Arc::new(App::start(parts).await.unwrap());
         let origins = app.origins().clone();

@@ -18,18 +18,31 @@ CREATE TABLE tenants (
     created_at             INTEGER NOT NULL
 ) STRICT;
 
+-- Without a secret a client is public; without scopes it has no grant for tokens of its own.
 CREATE TABLE clients (
     tenant     INTEGER NOT NULL,
     id         BLOB    NOT NULL CHECK (length(id) = 16),
     name       TEXT    NOT NULL,
-    secret     BLOB    NOT NULL CHECK (length(secret) = 32),
+    secret     BLOB    CHECK (length(secret) = 32),
     grants     TEXT    NOT NULL,
-    scopes     TEXT    NOT NULL,
+    scopes     TEXT,
+    auth0      TEXT    NOT NULL,
     epoch      INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
+-- Where browsers may call from. Also in the client's own record; here so that they are found.
+CREATE TABLE web_origins (
+    tenant INTEGER NOT NULL,
+    client BLOB    NOT NULL CHECK (length(client) = 16),
+    origin TEXT    NOT NULL,
+    PRIMARY KEY (tenant, client, origin)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX web_origins_by_origin ON web_origins (origin);
+
+-- One with a `deleted_at` is live for nobody; its row stays until no identity hangs on it.
 CREATE TABLE connections (
     tenant        INTEGER NOT NULL,
     id            INTEGER NOT NULL CHECK (id > 0),
@@ -40,6 +53,9 @@ CREATE TABLE connections (
     client_secret BLOB,
     auth0         TEXT    NOT NULL,
     created_at    INTEGER NOT NULL,
+    deleted_at    INTEGER,
+    deleted_by    BLOB,
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL)),
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -68,6 +84,7 @@ CREATE TABLE users (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX users_by_email ON users (tenant, email);
+CREATE INDEX users_by_creation ON users (tenant, created_at);
 
 -- Clustered by user, so that one user's identities lie together. The unique index carries
 -- the user of each, because the primary key is part of it.
@@ -90,6 +107,18 @@ CREATE TABLE identities (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX identities_by_key ON identities (tenant, connection, issuer, subject);
+
+-- What users are found by, beside the columns and keys above. `identity` is no bytes for what is
+-- the user's own, and otherwise the linked account that it comes from. Values are bytes that
+-- sort like them.
+CREATE TABLE terms (
+    tenant   INTEGER NOT NULL,
+    path     TEXT    NOT NULL,
+    value    BLOB    NOT NULL,
+    user_id  BLOB    NOT NULL CHECK (length(user_id) = 12),
+    identity BLOB    NOT NULL CHECK (length(identity) IN (0, 12)),
+    PRIMARY KEY (tenant, path, value, user_id, identity)
+) STRICT, WITHOUT ROWID;
 
 -- Apart from the identities, so that a link does not rewrite pages full of sealed bytes.
 CREATE TABLE token_sets (

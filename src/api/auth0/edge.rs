@@ -1,0 +1,139 @@
+//! What happens to every request of the dialect before it is looked at, and what every answer
+//! carries: requests are counted and quotas shown (`api/auth0.md` 4.4), and browsers are told
+//! from where they may call (the Fetch standard's CORS; API-15).
+//!
+//! What would surprise: only the address is known here, so that is what is counted; tenant and
+//! client are counted where they are believed, by `guard` and by the token endpoint. And a
+//! browser asks before it says for which client, so a preflight is answered for the origins of
+//! all clients; what it then asks for is shown to the origins of that one client only.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+
+use super::error::{OAuthProblem, Problem};
+use crate::app::App;
+use crate::domain::Quota;
+use crate::id::ClientId;
+use crate::web::{Arrival, Refusal};
+
+static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH, DELETE");
+const HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, Auth0-Client");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After");
+
+/// How long browsers may go by the answer to a preflight, in seconds: an origin that is taken
+/// off a client is refused as soon.
+const PREFLIGHT_FOR: HeaderValue = HeaderValue::from_static("60");
+
+/// For which client a request was, as an extension of its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct ForClient(pub ClientId);
+
+/// What the layers here look at in a request.
+struct Seen {
+    peer: Option<IpAddr>,
+    origin: Option<HeaderValue>,
+    is_preflight: bool,
+}
+
+impl Seen {
+    fn of(request: &Request) -> Self {
+        let headers = request.headers();
+        let origin = only(headers, &header::ORIGIN);
+        Self {
+            peer: request.extensions().get::<Arrival>().map(|arrival| arrival.peer.ip()),
+            is_preflight: request.method() == Method::OPTIONS
+                && origin.is_some()
+                && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
+            origin,
+        }
+    }
+}
+
+/// Counts requests of the Management API, shows what is left, and tells browsers.
+pub async fn management(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let seen = Seen::of(&request);
+    let (mut response, counted) = match seen.peer.map(|peer| app.admit_address(peer)).transpose() {
+        Ok(quota) if seen.is_preflight => (preflight(), quota),
+        Ok(quota) => (next.run(request).await, quota),
+        Err(error) => (Problem::from(error).into_response(), None),
+    };
+    let quota = response.extensions().get::<Quota>().copied().or(counted);
+    show(quota.unwrap_or_else(|| Quota::generous(app.now())), &mut response);
+    allow(&app, seen, &mut response).await;
+    response
+}
+
+/// Counts requests for tokens, and tells browsers.
+pub async fn oauth(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let seen = Seen::of(&request);
+    let mut response = match seen.peer.map(|peer| app.admit_address(peer)).transpose() {
+        Ok(_) if seen.is_preflight => preflight(),
+        Ok(_) => next.run(request).await,
+        Err(error) => OAuthProblem::from(error).into_response(),
+    };
+    allow(&app, seen, &mut response).await;
+    response
+}
+
+/// What is not there is answered here too, so that it carries what every answer does.
+pub async fn nothing() -> Refusal {
+    Refusal::NoRoute
+}
+
+fn show(quota: Quota, response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(LIMIT.clone(), quota.limit.into());
+    headers.insert(REMAINING.clone(), quota.remaining.into());
+    headers.insert(RESET.clone(), HeaderValue::from(quota.reset));
+}
+
+fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_FOR);
+    response
+}
+
+/// Lets a page of this origin read the answer, if the client has registered it. Never for all
+/// origins, and never with cookies, of which there are none.
+async fn allow(app: &App, seen: Seen, response: &mut Response) {
+    let client = response.extensions().get::<ForClient>().map(|client| client.0);
+    let registered = match seen.origin.as_ref().and_then(|origin| origin.to_str().ok()) {
+        // When the store cannot say, nobody is let in.
+        Some(origin) => app.is_web_origin(client, origin).await.unwrap_or(false),
+        None => false,
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    match seen.origin {
+        Some(origin) if registered => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            if !seen.is_preflight {
+                headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            }
+        }
+        _ => {
+            headers.remove(header::ACCESS_CONTROL_ALLOW_METHODS);
+            headers.remove(header::ACCESS_CONTROL_ALLOW_HEADERS);
+            headers.remove(header::ACCESS_CONTROL_MAX_AGE);
+        }
+    }
+}
+
+/// The value of a header that is there once.
+fn only(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none()).cloned()
+}
