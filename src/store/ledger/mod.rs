@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 pub use self::contents::{Contents, LedgerFault, adopt, read};
 pub use self::file::Ledger;
-use crate::id::{ClientId, IdentityId, TenantId, UserId};
+use crate::id::{ClientId, ConnectionId, IdentityId, TenantId, UserId};
 use crate::secret::Digest;
 
 /// What the ledger is called in the data directory.
@@ -72,7 +72,7 @@ pub enum Loss {
         pair: Digest,
         until: Timestamp,
     },
-    /// A client has another secret, or none any more, and another epoch.
+    /// A client has another secret, or none, and another epoch.
     Client {
         client: ClientId,
         secret: Option<Digest>,
@@ -80,6 +80,8 @@ pub enum Loss {
     },
     /// A client was removed.
     ClientGone { client: ClientId },
+    /// A connection was deleted.
+    Connection { tenant: TenantId, connection: ConnectionId },
     /// A tenant has other secrets in the opaque dialects.
     Credentials {
         tenant: TenantId,
@@ -157,17 +159,12 @@ impl fmt::Display for Loss {
                 digits(pair),
                 until.as_millisecond()
             ),
-            Self::Client {
-                client,
-                secret: Some(secret),
-                epoch,
-            } => write!(f, "client {client} {} {epoch}", digits(secret)),
-            Self::Client {
-                client,
-                secret: None,
-                epoch,
-            } => write!(f, "client-public {client} {epoch}"),
+            Self::Client { client, secret, epoch } => {
+                let secret = secret.as_ref().map_or_else(|| "-".to_owned(), digits);
+                write!(f, "client {client} {secret} {epoch}")
+            }
             Self::ClientGone { client } => write!(f, "client-gone {client}"),
+            Self::Connection { tenant, connection } => write!(f, "connection {tenant} {connection}"),
             Self::Credentials {
                 tenant,
                 kii_app_key,
@@ -247,15 +244,17 @@ impl Loss {
             },
             "client" => Self::Client {
                 client: word(words)?,
-                secret: Some(digest(words)?),
-                epoch: word(words)?,
-            },
-            "client-public" => Self::Client {
-                client: word(words)?,
-                secret: None,
+                secret: match words.clone().next()? {
+                    "-" => words.next().and(None),
+                    _ => Some(digest(words)?),
+                },
                 epoch: word(words)?,
             },
             "client-gone" => Self::ClientGone { client: word(words)? },
+            "connection" => Self::Connection {
+                tenant: word(words)?,
+                connection: word(words)?,
+            },
             "credentials" => Self::Credentials {
                 tenant: word(words)?,
                 kii_app_key: digest(words)?,
@@ -338,6 +337,10 @@ mod tests {
                 client,
                 secret: None,
                 epoch: 3,
+            },
+            Loss::Connection {
+                tenant,
+                connection: ConnectionId::from_number(9),
             },
             Loss::ClientGone { client },
             Loss::Credentials {

@@ -153,9 +153,9 @@ pub(super) fn update(tx: &mut Tx<'_>, was: &Client, is: &Client) -> Verdict<Repl
     )?;
     delete_origins(tx.sql, was.id)?;
     put_origins(tx.sql, is)?;
-    if is.epoch != was.epoch {
+    if (was.secret, was.epoch) != (is.secret, is.epoch) {
         tx.lose(Loss::Client {
-            client: is.id,
+            client: was.id,
             secret: is.secret,
             epoch: is.epoch,
         });
@@ -170,11 +170,11 @@ pub(super) fn rotate(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Verdict<b
         "UPDATE clients SET secret = ?3, epoch = epoch + 1 WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id, secret],
     )?;
-    if let Some(standing) = find_standing(tx.sql, id)? {
+    if let Some(Standing { epoch, .. }) = find_standing(tx.sql, id)? {
         tx.lose(Loss::Client {
             client: id,
             secret: Some(secret),
-            epoch: standing.epoch,
+            epoch,
         });
     }
     Ok(rows > 0)
@@ -183,19 +183,13 @@ pub(super) fn rotate(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Verdict<b
 /// Removes a client.
 pub(super) fn delete(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
     tx.outdate_known();
-    let removed = remove(tx.sql, id)?;
-    if removed {
-        tx.lose(Loss::ClientGone { client: id });
-    }
-    Ok(removed)
-}
-
-/// Removes the rows of a client; whether there were any.
-pub(super) fn remove(sql: &Sqlite, id: ClientId) -> StoreResult<bool> {
-    delete_origins(sql, id)?;
-    let rows = sql.run(
+    delete_origins(tx.sql, id)?;
+    let rows = tx.sql.run(
         "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id],
     )?;
+    if rows > 0 {
+        tx.lose(Loss::ClientGone { client: id });
+    }
     Ok(rows > 0)
 }

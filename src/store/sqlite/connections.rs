@@ -14,6 +14,7 @@ use super::tenants::{self, CONNECTION, read_connection};
 use super::writer::{Stop, Tx, Verdict};
 use crate::domain::{Actor, Connection, ConnectionRef};
 use crate::id::{ConnectionId, TenantId};
+use crate::store::ledger::Loss;
 use crate::store::{Replaced, RetiredConnection, StoreResult};
 
 /// Replaces what may change of a connection.
@@ -42,6 +43,9 @@ pub(super) fn retire(tx: &mut Tx<'_>, tenant: TenantId, id: ConnectionId, at: Ti
          WHERE tenant = ?1 AND id = ?2 AND deleted_at IS NULL",
         params![tenant, id, Millis(at), by],
     )?;
+    if rows > 0 {
+        tx.lose(Loss::Connection { tenant, connection: id });
+    }
     Ok(rows > 0)
 }
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection as Sqlite, params};
 
 use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx};
-use super::{SqliteStore, clients, create_user, identities, keys, terms, users};
+use super::{SqliteStore, connections, create_user, identities, keys, terms, users};
 use crate::domain::{Actor, EventKind, Identity, KeyOwner, NewEvent, Profile, User};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::store::StoreResult;
@@ -35,6 +35,8 @@ pub struct Replayed {
     pub passwords: u64,
     pub proofs: u64,
     pub credentials: u64,
+    /// They are not found any more; what hung on them goes by itself when it is served.
+    pub connections: u64,
     /// Token sets of users whose key is gone for good.
     pub token_sets: u64,
 }
@@ -80,6 +82,7 @@ impl SqliteStore {
             sum.passwords += done.passwords;
             sum.proofs += done.proofs;
             sum.credentials += done.credentials;
+            sum.connections += done.connections;
         }
         let last = ledger.last_batch.max(known);
         self.writer
@@ -211,18 +214,16 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             epoch,
             blocked,
         } => {
-            let is_there = users::version(tx.sql, *tenant, *user)?.is_some();
-            if is_there {
-                terms::delete_user(tx.sql, *tenant, *user)?;
-            }
-            let ended = tx.sql.run(
-                "UPDATE users SET epoch = max(epoch, ?3), blocked = coalesce(?4, blocked), kept_credential = NULL,
-                    kept_since = NULL, version = version + 1 WHERE tenant = ?1 AND id = ?2 AND epoch <= ?3",
-                params![tenant, user, epoch, blocked],
-            )?;
-            done.sessions += ended as u64;
-            if is_there {
-                terms::insert_user(tx.sql, *tenant, *user)?;
+            if let Some(old) = users::find(tx.sql, *tenant, *user)?
+                && old.epoch <= *epoch
+            {
+                let mut user = old.clone();
+                (user.epoch, user.kept) = (*epoch, None);
+                user.blocked = blocked.or(user.blocked);
+                user.version += 1;
+                users::put(tx.sql, *tenant, &user)?;
+                terms::update_user(tx.sql, *tenant, &old)?;
+                done.sessions += 1;
             }
         }
         Loss::Password { tenant, user, identity } => {
@@ -256,10 +257,23 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             )?;
             done.credentials += rotated as u64;
         }
-        Loss::ClientGone { client } => {
-            if clients::remove(tx.sql, *client)? {
-                done.credentials += 1;
+        Loss::Connection { tenant, connection } => {
+            match connections::retire(tx, *tenant, *connection, tx.now(), Actor::Operator) {
+                Ok(retired) => done.connections += u64::from(retired),
+                Err(Stop::Failed(error)) => return Err(Stop::Failed(error)),
+                Err(Stop::Refused(_)) => {}
             }
+        }
+        Loss::ClientGone { client } => {
+            tx.sql.run(
+                "DELETE FROM web_origins WHERE tenant = ?1 AND client = ?2",
+                params![client.tenant(), client],
+            )?;
+            let removed = tx.sql.run(
+                "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
+                params![client.tenant(), client],
+            )?;
+            done.credentials += removed as u64;
         }
         Loss::Credentials {
             tenant,

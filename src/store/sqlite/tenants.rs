@@ -207,6 +207,7 @@ pub(super) fn delete_connection(tx: &mut Tx<'_>, tenant: TenantId, id: Connectio
         "DELETE FROM connections WHERE tenant = ?1 AND id = ?2",
         params![tenant, id],
     )?;
+    tx.lose(Loss::Connection { tenant, connection: id });
     Ok(true)
 }
 

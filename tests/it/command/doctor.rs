@@ -95,6 +95,10 @@ fn every_kind_of_damage_is_found() {
         ("token sets of identities that are not there", format!("UPDATE identities SET has_tokens = 0 WHERE {network}")),
         ("aliases of users who are there", "INSERT INTO aliases SELECT tenant, id, id, id FROM users".to_owned()),
         ("aliases that lead to nobody", "INSERT INTO aliases SELECT tenant, zeroblob(12), zeroblob(12), id FROM users LIMIT 1".to_owned()),
+        (
+            "terms of search of users who are not there",
+            "INSERT INTO terms SELECT id, 'name', x'61', zeroblob(12), x'' FROM tenants".to_owned(),
+        ),
         ("names to log in by that lead to nobody", "INSERT INTO login_names SELECT tenant, id, 'email', 'a@x', 'nobody' FROM connections LIMIT 1".to_owned()),
         ("not what the events say", format!("UPDATE identities SET proof = 2 WHERE {network}")),
         ("not what the events say", format!("DELETE FROM events WHERE identity = (SELECT id FROM identities WHERE {network})")),

@@ -187,13 +187,20 @@ async fn sec_ops_05_revoked_credentials_and_spent_proofs_stay_so() {
     let secret = Digest::of(b"new");
     assert!(w.store.rotate_client(rotated.id, secret).await.unwrap());
     assert!(w.store.delete_client(removed.id).await.unwrap());
+    let (at, by) = (w.now(), Actor::Operator);
+    assert!(w.store.retire_connection(w.tenant, w.google.id, at, by).await.unwrap());
     let second = w.credentials("second");
     assert!(w.store.update_credentials(w.tenant, &second).await.unwrap());
 
     let (old, replayed) = restored(&w, copy).await;
     assert_eq!(
-        (replayed.passwords, replayed.proofs, replayed.credentials),
-        (1, 1, 3),
+        (
+            replayed.passwords,
+            replayed.proofs,
+            replayed.credentials,
+            replayed.connections
+        ),
+        (1, 1, 3, 1),
         "{replayed:?}"
     );
     let found = old.get(user).await;
@@ -203,6 +210,8 @@ async fn sec_ops_05_revoked_credentials_and_spent_proofs_stay_so() {
     let client = old.store.find_client(rotated.id).await.unwrap().unwrap();
     assert_eq!((client.secret, client.epoch), (Some(secret), 2));
     assert!(old.store.find_client(removed.id).await.unwrap().is_none());
+    let retired = old.store.list_retired_connections(old.tenant).await.unwrap();
+    assert_eq!(retired.len(), 1, "what hangs on it goes when it is served");
     let tenant = old.store.find_tenant(old.tenant).await.unwrap().unwrap();
     assert_eq!(tenant.credentials.knodes_customer_secret, second.knodes_customer_secret);
 }
@@ -322,6 +331,7 @@ async fn sec_ops_05_whatever_was_done_after_a_copy_the_restored_one_is_sound_and
         replayed_in_all += replayed.users + replayed.identities + replayed.splits;
         sound(old.dir.path());
         sound(w.dir.path());
+        super::search::check(&old).await;
         let later = ledger(&w).losses.split_off(known);
         let page = Page::Offset { skip: 0, limit: 1_000 };
         let now = old.store.list_users(old.tenant, page).await.unwrap();

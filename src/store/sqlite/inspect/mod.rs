@@ -80,7 +80,7 @@ pub struct TenantKeys {
 }
 
 /// What is asked of `data.db` alone: what it is called, and which rows show it.
-const OF_DATA: [(&str, &str); 16] = [
+const OF_DATA: [(&str, &str); 17] = [
     (
         "I1: accounts that belong to two users",
         "SELECT subject FROM identities GROUP BY tenant, connection, issuer, subject HAVING count(*) > 1",
@@ -153,6 +153,11 @@ const OF_DATA: [(&str, &str); 16] = [
         "aliases that lead to nobody",
         "SELECT lower(hex(id)) FROM aliases AS a
          WHERE NOT EXISTS (SELECT 1 FROM users AS u WHERE u.tenant = a.tenant AND u.id = a.survivor)",
+    ),
+    (
+        "terms of search of users who are not there",
+        "SELECT DISTINCT lower(hex(user_id)) FROM terms AS x
+         WHERE NOT EXISTS (SELECT 1 FROM users AS u WHERE u.tenant = x.tenant AND u.id = x.user_id)",
     ),
     (
         "names to log in by that lead to nobody",
