@@ -18,6 +18,7 @@ pub mod connections;
 pub mod cursor;
 mod delete_connection;
 pub mod events;
+pub mod inspect;
 mod keys;
 pub mod labels;
 pub mod link;

@@ -115,3 +115,31 @@ fn host(address: IpAddr) -> u64 {
         IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sec_api_07_buckets_are_kept_for_a_bounded_number() {
+        let buckets = Buckets::<u64>::new();
+        let rate = Rate {
+            burst: 1,
+            per_second: 1,
+        };
+        for address in 0..3 * KEPT as u64 {
+            let bucket = buckets.of(&address, rate, Timestamp::UNIX_EPOCH);
+            bucket.lock().take(rate, Timestamp::UNIX_EPOCH).unwrap();
+        }
+        assert!(buckets.0.len() <= KEPT, "{}", buckets.0.len());
+    }
+
+    #[test]
+    fn sec_api_07_neighbours_in_one_network_are_one_address() {
+        let host = |text: &str| host(text.parse().unwrap());
+        assert_eq!(host("2001:db8::1"), host("2001:db8::ffff:1:2:3"));
+        assert_ne!(host("2001:db8::1"), host("2001:db8:0:1::1"));
+        assert_eq!(host("::ffff:192.0.2.1"), host("192.0.2.1"));
+        assert_ne!(host("192.0.2.1"), host("192.0.2.2"));
+    }
+}

@@ -16,8 +16,9 @@ use tokio::net::UnixListener;
 
 use super::Failure;
 use super::directory::{Directory, control_socket};
-use super::orders::{Answer, Order, execute};
+use super::orders::{Answer, Order, obey};
 use crate::app::App;
+use crate::config::Config;
 
 /// The longest order.
 const LIMIT_BYTES: u64 = 64 * 1024;
@@ -25,7 +26,7 @@ const LIMIT_BYTES: u64 = 64 * 1024;
 /// How long an order may take to arrive, and its answer to be read.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long an answer may take: orders are few and small.
+/// How long an answer may take: orders are few and small, but for those that say otherwise.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// The socket of a server, removed with it.
@@ -56,14 +57,15 @@ impl ControlSocket {
         Ok(Self { listener, path })
     }
 
-    /// Executes orders until it is dropped.
-    pub async fn serve(self, app: Arc<App>) {
+    /// Executes orders until it is dropped. The directory is held for as long as one is executed.
+    pub async fn serve(self, app: Arc<App>, config: Config, directory: Arc<Directory>) {
+        let config = Arc::new(config);
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let app = app.clone();
+                    let (app, config, directory) = (app.clone(), config.clone(), directory.clone());
                     tokio::spawn(async move {
-                        if let Err(error) = answer(stream, &app).await {
+                        if let Err(error) = answer(stream, &app, &config, directory).await {
                             tracing::warn!(%error, "an order got no answer");
                         }
                     });
@@ -83,13 +85,18 @@ impl Drop for ControlSocket {
     }
 }
 
-async fn answer(stream: tokio::net::UnixStream, app: &App) -> std::io::Result<()> {
+async fn answer(
+    stream: tokio::net::UnixStream,
+    app: &Arc<App>,
+    config: &Config,
+    directory: Arc<Directory>,
+) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut read = tokio::io::BufReader::new(read.take(LIMIT_BYTES));
     tokio::time::timeout(PATIENCE, read.read_line(&mut line)).await??;
     let outcome: Result<Answer, Failure> = match serde_json::from_str::<Order>(&line) {
-        Ok(order) => execute(app, &order).await.map_err(Failure::from),
+        Ok(order) => obey(app, config, order, directory).await,
         Err(_) => Err(Failure::Usage(
             "the server does not know this order: use the command line of its own version".into(),
         )),
@@ -110,7 +117,7 @@ pub fn send(directory: &Path, order: &Order) -> Result<Option<Answer>, Failure> 
         Err(error) => return Err(Failure::failed(format!("cannot reach the server: {error}"))),
     };
     let mut ask = || -> std::io::Result<Result<Answer, Failure>> {
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        stream.set_read_timeout((!order.is_long()).then_some(ANSWER_WITHIN))?;
         let mut line = serde_json::to_vec(order)?;
         line.push(b'\n');
         stream.write_all(&line)?;

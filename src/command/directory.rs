@@ -104,6 +104,11 @@ impl Directory {
         }
     }
 
+    /// The same, with data that was brought into it.
+    pub fn with_data(self) -> Self {
+        Self { has_data: true, ..self }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -4,16 +4,21 @@
 //! a running server serves is an order (`orders.rs`), executed by whoever holds the data
 //! directory: this process, or the server by way of its control socket.
 
+mod backup;
 pub mod bench;
 mod client;
 mod connection;
 mod control;
 mod demo;
 mod directory;
+mod doctor;
+mod examine;
+mod keys;
 mod migrate;
 mod open;
 mod orders;
 mod render;
+mod report;
 mod root_key;
 mod serve;
 mod tenant;
@@ -49,6 +54,11 @@ enum Command {
     Client(client::Client),
     #[command(subcommand)]
     Connection(connection::Connection),
+    #[command(subcommand)]
+    Backup(backup::Backup),
+    Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Migrate(migrate::Migrate),
 }
 
@@ -98,6 +108,9 @@ impl CommandLine {
             Command::Tenant(command) => command.run(&place),
             Command::Client(command) => command.run(&place),
             Command::Connection(command) => command.run(&place),
+            Command::Backup(command) => command.run(&place),
+            Command::Doctor(command) => command.run(&place),
+            Command::Keys(command) => command.run(&place),
             Command::Migrate(command) => command.run(&place),
         }
     }

@@ -12,6 +12,7 @@ use crate::app::{App, Origins, Parts, PasswordSettings};
 use crate::clock::{SystemClock, SystemRandomness};
 use crate::config::{Config, Unsafe};
 use crate::error::Error;
+use crate::store::ledger::LedgerFault;
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::vault::Vault;
 
@@ -79,12 +80,14 @@ impl From<OpenError> for Failure {
     /// disk is a failure like another.
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::NewerSchema { .. } | OpenError::NeedsMigration { .. } | OpenError::Corrupt { .. } => {
-                Self::Unsafe(error.to_string())
-            }
-            OpenError::NotWritable { .. } | OpenError::DiskFull { .. } | OpenError::Io { .. } => {
-                Self::Failed(error.to_string())
-            }
+            OpenError::NewerSchema { .. }
+            | OpenError::NeedsMigration { .. }
+            | OpenError::Corrupt { .. }
+            | OpenError::Ledger(LedgerFault::DataOlder(_)) => Self::Unsafe(error.to_string()),
+            OpenError::NotWritable { .. }
+            | OpenError::DiskFull { .. }
+            | OpenError::Io { .. }
+            | OpenError::Ledger(_) => Self::Failed(error.to_string()),
         }
     }
 }

@@ -1,17 +1,20 @@
-//! Orders of the operator: what `tenant`, `client` and `connection` ask for, as data.
+//! Orders of the operator: what `tenant`, `client`, `connection`, `backup create`, `doctor` and
+//! `keys status` ask for, as data.
 //!
 //! One function executes them, in this process when the data directory is free and in the
 //! server that holds it otherwise. Access to the directory is the operator's credential:
 //! no order reaches this file by HTTP. What would surprise: orders carry texts as they
 //! were typed; they are understood where they are executed, so that both ways refuse alike.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::directory::{Claim, Directory};
-use super::{Failure, Place, control, open, print, render};
+use super::{Failure, Place, backup, control, doctor, keys, open, print, render};
 use crate::app::App;
 use crate::app::connections::ConnectionRequest;
 use crate::config::{Config, Unsafe};
@@ -22,7 +25,7 @@ use crate::error::{Error, Result};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an operator can have done. No `Debug`: one of them carries a secret.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Order {
     CreateTenant {
@@ -68,6 +71,21 @@ pub enum Order {
         tenant: String,
         connection: String,
     },
+    CreateBackup {
+        to: PathBuf,
+        keys: Option<PathBuf>,
+    },
+    Examine {
+        sweep: bool,
+    },
+    ShowKeys,
+}
+
+impl Order {
+    /// Whether it may take as long as there is data.
+    pub const fn is_long(&self) -> bool {
+        matches!(self, Self::CreateBackup { .. } | Self::Examine { .. } | Self::ShowKeys)
+    }
 }
 
 /// What an order gave, for programs and for people. No `Debug`: some show a secret, once.
@@ -98,10 +116,23 @@ pub fn give(place: &Place, order: &Order, json: bool) -> std::result::Result<(),
 /// # Errors
 /// Those of the order; unsafe when the directory is held by a process that takes no orders.
 pub fn reach(config: &Config, order: &Order) -> std::result::Result<Answer, Failure> {
+    reach_or(config, order, |directory| here(config, directory, order))
+}
+
+/// Has the order executed by the process that holds the data directory, or, when none does,
+/// does that instead.
+///
+/// # Errors
+/// As [`reach`], and those of `instead`.
+pub fn reach_or(
+    config: &Config,
+    order: &Order,
+    instead: impl FnOnce(&Directory) -> std::result::Result<Answer, Failure>,
+) -> std::result::Result<Answer, Failure> {
     let started = Instant::now();
     loop {
         let holder = match Directory::claim(&config.data, "order")? {
-            Claim::Taken(directory) => return here(config, &directory, order),
+            Claim::Taken(directory) => return instead(&directory),
             Claim::HeldBy(holder) => holder,
         };
         if let Some(answer) = control::send(&config.data, order)? {
@@ -121,8 +152,54 @@ pub fn reach(config: &Config, order: &Order) -> std::result::Result<Answer, Fail
 fn here(config: &Config, directory: &Directory, order: &Order) -> std::result::Result<Answer, Failure> {
     open::runtime(config)?.block_on(async {
         let app = open::app(config, directory, config.listen).await?;
-        Ok(execute(&app, order).await?)
+        obey(&Arc::new(app), config, order.clone(), ()).await
     })
+}
+
+/// Executes an order in the process that holds the directory of these settings. What takes long
+/// is done apart from the threads that answer requests, and `lock` is kept until it has ended,
+/// even if nobody waits for it any more.
+///
+/// # Errors
+/// Those of the order.
+pub async fn obey(
+    app: &Arc<App>,
+    config: &Config,
+    order: Order,
+    lock: impl Send + 'static,
+) -> std::result::Result<Answer, Failure> {
+    let (held, config) = (app.clone(), config.clone());
+    match order {
+        Order::CreateBackup { to, keys } => {
+            apart(lock, move || {
+                backup::create::create(&held, &config.data, &to, keys.as_deref())
+            })
+            .await
+        }
+        Order::Examine { sweep } => {
+            let (mut report, unused) = apart(lock, move || Ok(doctor::examine(&config, Some(held.vault())))).await?;
+            if sweep && !unused.is_empty() {
+                app.sweep_keys(unused.clone()).await?;
+            }
+            doctor::say_unused(&mut report, unused.len(), sweep);
+            Ok(report.answer())
+        }
+        Order::ShowKeys => apart(lock, move || keys::show(&config.data, held.now())).await,
+        order => Ok(execute(app, &order).await?),
+    }
+}
+
+async fn apart<T: Send + 'static>(
+    lock: impl Send + 'static,
+    work: impl FnOnce() -> std::result::Result<T, Failure> + Send + 'static,
+) -> std::result::Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(lock);
+        done
+    });
+    let done = done.await;
+    done.unwrap_or_else(|error| Err(Failure::failed(format!("it was cut short: {error}"))))
 }
 
 impl From<Error> for Failure {
@@ -140,7 +217,7 @@ impl From<Error> for Failure {
 ///
 /// # Errors
 /// Those of the verb; [`Error::Invalid`] for a text that cannot be understood.
-pub async fn execute(app: &App, order: &Order) -> Result<Answer> {
+async fn execute(app: &App, order: &Order) -> Result<Answer> {
     Ok(match order {
         Order::CreateTenant { name } => render::credentials(&app.create_tenant(name).await?),
         Order::ListTenants => render::tenants(&app.list_tenants().await?),
@@ -195,6 +272,9 @@ pub async fn execute(app: &App, order: &Order) -> Result<Answer> {
         Order::RemoveConnection { tenant, connection } => {
             app.remove_connection(tenant, &ConnectionRef::parse(connection)).await?;
             done("removed", connection)
+        }
+        Order::CreateBackup { .. } | Order::Examine { .. } | Order::ShowKeys => {
+            return Err(Error::internal("an order that takes long has a way of its own"));
         }
     })
 }

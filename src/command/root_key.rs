@@ -53,6 +53,24 @@ pub fn read_or_make(config: &Config, directory: &Directory, random: &dyn Random)
     }
 }
 
+/// The root key in a file; `None` when there is no such file.
+///
+/// # Errors
+/// When it is unreadable, readable to others, or no root key.
+pub fn read_existing(path: &Path) -> Result<Option<RootKey>, Failure> {
+    let cannot = |error| Unsafe(format!("cannot read the root key {}: {error}", path.display()));
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(cannot(error).into()),
+    };
+    refuse_unfit(path, &metadata)?;
+    let text = fs::read(path).map(Zeroizing::new).map_err(cannot)?;
+    RootKey::from_text(str::from_utf8(&text).unwrap_or_default())
+        .map(Some)
+        .map_err(|fault| Unsafe(format!("{}: {fault}: put back the copy of it", path.display())).into())
+}
+
 /// That the key does not lie with the data, whatever links lead there.
 fn refuse_within(path: &Path, directory: &Directory) -> Result<(), Failure> {
     let data = directory

@@ -102,8 +102,9 @@ pub struct Prepared {
     admin: Option<(Server, Front)>,
     readiness: Readiness,
     control: ControlSocket,
+    config: Config,
     ends: Ends,
-    directory: Directory,
+    directory: Arc<Directory>,
     with_tls: bool,
 }
 
@@ -141,13 +142,14 @@ impl Prepared {
         Ok(Self {
             front: front(&app, metrics),
             control: ControlSocket::bind(&directory)?,
+            config: config.clone(),
             with_tls: config.has_tls(),
             app,
             server,
             admin,
             readiness,
             ends,
-            directory,
+            directory: Arc::new(directory),
         })
     }
 
@@ -179,7 +181,10 @@ impl Prepared {
             // The sender is dropped at the signal, and never sends.
             let _ = ending.changed().await;
         };
-        let orders = tokio::spawn(self.control.serve(self.app.clone()));
+        let orders = tokio::spawn(
+            self.control
+                .serve(self.app.clone(), self.config, self.directory.clone()),
+        );
         let upkeep = tokio::spawn(keep_up(self.app.clone()));
         let admin = self
             .admin

@@ -9,6 +9,7 @@
 //! its outcome; [`StoreError`] is for a store that cannot answer.
 
 pub mod acts;
+pub mod ledger;
 mod search;
 pub mod sqlite;
 mod term_key;
@@ -128,6 +129,8 @@ pub trait Store: Send + Sync {
     async fn find_tenant_key(&self, tenant: TenantId) -> StoreResult<Option<WrappedKey>>;
     /// A key below the tenant's.
     async fn find_key(&self, tenant: TenantId, owner: KeyOwner) -> StoreResult<Option<WrappedKey>>;
+    /// Deletes the keys of these users, but of none who is there after all.
+    async fn sweep_keys(&self, owners: Vec<(TenantId, UserId)>) -> StoreResult<()>;
     /// The signing keys, newest first.
     async fn list_signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>>;
     /// Keeps a signing key.

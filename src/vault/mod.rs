@@ -20,6 +20,7 @@ mod root;
 
 use std::sync::Arc;
 
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use crate::clock::Random;
@@ -89,6 +90,7 @@ pub struct Place<'a> {
 pub struct Vault {
     root: Key,
     check: [u8; 32],
+    vouching: hmac::Key,
     random: Arc<dyn Random>,
 }
 
@@ -97,6 +99,7 @@ impl Vault {
     pub fn new(root: RootKey, random: Arc<dyn Random>) -> Self {
         Self {
             check: root.check_value(),
+            vouching: root.vouching_key(),
             root: root.into_key(),
             random,
         }
@@ -105,6 +108,18 @@ impl Vault {
     /// What recognises the root key and reveals nothing of it.
     pub const fn check_value(&self) -> [u8; 32] {
         self.check
+    }
+
+    /// What only a holder of the root key can say of these bytes.
+    pub fn vouch_for(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(hmac::sign(&self.vouching, bytes).as_ref());
+        out
+    }
+
+    /// Whether a holder of the root key said that of these bytes.
+    pub fn vouched_for(&self, bytes: &[u8], said: &[u8]) -> bool {
+        hmac::verify(&self.vouching, bytes, said).is_ok()
     }
 
     /// A new key for a tenant, and the form in which it is kept.

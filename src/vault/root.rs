@@ -100,6 +100,12 @@ impl RootKey {
         self.derived(b"check value")
     }
 
+    /// What vouches for a text of ours that lies where others may write.
+    pub(super) fn vouching_key(&self) -> hmac::Key {
+        let bytes = Zeroizing::new(self.derived(b"vouching key"));
+        hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice())
+    }
+
     /// The key under which the vault wraps. Its id is made from it, for the file has none.
     pub(super) fn into_key(self) -> Key {
         let mut id: KeyId = [0; 8];
@@ -109,7 +115,7 @@ impl RootKey {
         Key::from_parts(id, self.0)
     }
 
-    /// 32 bytes for a public purpose: HKDF of one block, spelled as the two HMACs that it
+    /// 32 bytes for a purpose of its own: HKDF of one block, spelled as the two HMACs that it
     /// is, which cannot fail. The salt is shorter than a record's, so none of these is
     /// ever the key of a record.
     fn derived(&self, purpose: &[u8]) -> [u8; 32] {

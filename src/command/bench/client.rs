@@ -18,6 +18,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+/// A connection that is kept.
+pub type Connection = SendRequest<Full<Bytes>>;
+
 /// A server, and the token that it is shown.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -116,7 +119,11 @@ impl Site {
         Ok(())
     }
 
-    async fn connect(&self) -> io::Result<SendRequest<Full<Bytes>>> {
+    /// A connection of its own.
+    ///
+    /// # Errors
+    /// When the server takes none.
+    pub async fn connect(&self) -> io::Result<Connection> {
         let stream = TcpStream::connect(&self.authority).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
@@ -124,7 +131,11 @@ impl Site {
         Ok(sender)
     }
 
-    async fn send(&self, connection: &mut SendRequest<Full<Bytes>>, ask: Ask) -> io::Result<(StatusCode, Bytes)> {
+    /// One request over this connection, which is of no more use after an error.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn send(&self, connection: &mut Connection, ask: Ask) -> io::Result<(StatusCode, Bytes)> {
         let mut request = Request::builder()
             .method(ask.method)
             .uri(ask.path)

@@ -17,10 +17,10 @@ use super::account;
 use super::client::{Ask, Seen, Site};
 
 /// How often the memory of the server is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The longest latency that is told from longer ones, in microseconds.
-const LONGEST_US: u64 = 60_000_000;
+pub(super) const LONGEST_US: u64 = 60_000_000;
 
 /// How a server is loaded.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +131,7 @@ impl Load {
             },
         ));
         tokio::time::sleep(self.warm_up).await;
-        let before = self.spent()?;
+        let before = spent(self.server)?;
         let mut memory = 0;
         let mut looks = tokio::time::interval(LOOK_EVERY);
         loop {
@@ -147,7 +147,7 @@ impl Load {
                 }
             }
         }
-        let (server, clients) = self.spent()?;
+        let (server, clients) = spent(self.server)?;
         let took = begin.elapsed().as_secs_f64();
         let tally = tally.lock();
         let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / tally.operations.max(1) as f64;
@@ -162,10 +162,10 @@ impl Load {
             memory_bytes: self.server.map(|_| memory),
         })
     }
+}
 
-    /// What the server and this process have spent so far.
-    fn spent(&self) -> io::Result<(Duration, Duration)> {
-        let server = self.server.map_or(Ok(Duration::ZERO), account::cpu)?;
-        Ok((server, account::cpu(std::process::id())?))
-    }
+/// What the server and this process have spent so far.
+pub(super) fn spent(server: Option<u32>) -> io::Result<(Duration, Duration)> {
+    let server = server.map_or(Ok(Duration::ZERO), account::cpu)?;
+    Ok((server, account::cpu(std::process::id())?))
 }

@@ -1,4 +1,4 @@
-//! `oneself bench`: what a link, a look-up and an unlink cost, over HTTP.
+//! `oneself bench`: what a link, a look-up, an unlink and a mix of them cost, over HTTP.
 //!
 //! People are made first, then one kind of request is sent for a while. Without `--url` the
 //! server is a child process on a folder in the temporary directory, which must be on a
@@ -9,6 +9,7 @@
 pub mod account;
 pub mod client;
 pub mod load;
+mod mixed;
 mod people;
 pub mod server;
 
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 
 use self::client::{Ask, Site};
 use self::load::{Cost, Load};
+use self::mixed::{Mix, Mixed};
 use self::people::{Accounts, Attached, Person, refusal};
 use self::server::{Home, Server};
 use super::serve::Ends;
@@ -33,17 +35,23 @@ use super::{Failure, Place, print};
 /// How long clients ask before anything is counted.
 const WARM_UP: Duration = Duration::from_millis(500);
 
+/// How many requests of a mix are due each second unless it is said.
+const DEFAULT_RATE: u32 = 1_000;
+
 /// Measure what requests cost
 #[derive(Debug, Args)]
 pub struct Bench {
     /// Which requests
     what: What,
-    /// How many clients ask at once
+    /// How many clients ask at once; with `mixed`, how many connections there are at most
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     clients: u16,
     /// How long they ask
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=3_600))]
     seconds: u16,
+    /// How many requests are due each second; with `mixed` only [default: 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
     /// How many users there are before, each with one account
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     preload: u32,
@@ -73,6 +81,8 @@ enum What {
     Resolve,
     /// Take an account off
     Unlink,
+    /// All of these and new users, each sent when it is due, whatever the answers do
+    Mixed,
 }
 
 /// What is printed.
@@ -83,6 +93,9 @@ struct Report {
     preload: usize,
     #[serde(flatten)]
     cost: Cost,
+    /// Of a mix, each kind of requests.
+    #[serde(flatten)]
+    mix: Option<Mix>,
     /// What a fixed amount of SHA-256 took before and after: the machine's own drift.
     fixed_loop_ms: [f64; 2],
     idle_memory_bytes: Option<u64>,
@@ -94,6 +107,11 @@ struct Report {
 impl Bench {
     /// Measures, and prints the figures.
     pub(super) fn run(self, place: &Place) -> Result<(), Failure> {
+        if self.rate.is_some() && self.what != What::Mixed {
+            return Err(Failure::Usage(
+                "--rate is for mixed: elsewhere clients wait for answers".into(),
+            ));
+        }
         let stage = Stage::set(&self, place)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -126,20 +144,21 @@ impl Bench {
         let load = Load {
             clients: usize::from(self.clients),
             warm_up: match self.what {
-                What::Link | What::Resolve => WARM_UP,
+                What::Link | What::Resolve | What::Mixed => WARM_UP,
                 // These come to an end by themselves, and early on a small preload.
                 What::FirstLink | What::Unlink => Duration::ZERO,
             },
             time: Duration::from_secs(self.seconds.into()),
             good: match self.what {
                 What::Link | What::FirstLink => StatusCode::CREATED,
-                What::Resolve => StatusCode::OK,
+                What::Resolve | What::Mixed => StatusCode::OK,
                 What::Unlink => StatusCode::NO_CONTENT,
             },
             server: stage.server.as_ref().map(Server::process),
         };
         let preload = people.len();
         let before = account::fixed_loop()?;
+        let mut mix = None;
         let cost = match self.what {
             What::Link => load.put(&site, people::links(people), |_| ()).await?,
             What::FirstLink => load.put(&site, people::first_links(people), |_| ()).await?,
@@ -151,6 +170,18 @@ impl Bench {
                 load.put(&site, links, move |seen| noted.note(seen)).await?;
                 load.put(&site, attached.unlinks(), |_| ()).await?
             }
+            What::Mixed => {
+                let mixed = Mixed {
+                    rate: self.rate.unwrap_or(DEFAULT_RATE),
+                    connections: load.clients,
+                    warm_up: load.warm_up,
+                    time: load.time,
+                    server: load.server,
+                };
+                let (cost, kinds) = mixed.put(&site, people).await?;
+                mix = Some(kinds);
+                cost
+            }
         };
         let after = account::fixed_loop()?;
         Ok(Report {
@@ -158,6 +189,7 @@ impl Bench {
             clients: self.clients,
             preload,
             cost,
+            mix,
             fixed_loop_ms: [before, after].map(|took| took.as_secs_f64() * 1e3),
             idle_memory_bytes,
             disk_bytes,
@@ -292,6 +324,21 @@ impl std::fmt::Display for Report {
             "latency       p50 {} µs, p90 {} µs, p99 {} µs, max {} µs",
             latency.p50, latency.p90, latency.p99, latency.max
         )?;
+        if let Some(mix) = &self.mix {
+            writeln!(
+                f,
+                "on schedule   {} due each second, counted from then; {} waited for a connection",
+                mix.rate, mix.waited
+            )?;
+            for (name, kind) in &mix.kinds {
+                let latency = kind.latency_us;
+                writeln!(
+                    f,
+                    "{name:12}  {}: p50 {} µs, p90 {} µs, p99 {} µs, max {} µs",
+                    kind.operations, latency.p50, latency.p90, latency.p99, latency.max
+                )?;
+            }
+        }
         if let Some(server) = cost.server_cpu_us {
             writeln!(f, "server CPU    {server:.1} µs each")?;
         }

@@ -44,11 +44,11 @@ pub enum Accounts {
 }
 
 /// Subjects that nobody has yet.
-struct Subjects(AtomicU64);
+pub(super) struct Subjects(AtomicU64);
 
 impl Subjects {
     /// Subjects of a run of their own: those of two runs differ.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut run = [0; 8];
         SystemRandomness::new().fill(&mut run);
         Self(AtomicU64::new(u64::from_be_bytes(run)))
@@ -167,20 +167,20 @@ pub fn load(path: &Path) -> io::Result<Vec<Person>> {
 }
 
 /// Draws people evenly, in an order that repeats.
-struct Draw {
+pub(super) struct Draw {
     people: Arc<[Person]>,
     chance: SeededRandom,
 }
 
 impl Draw {
-    fn new(people: Arc<[Person]>) -> Self {
+    pub(super) fn new(people: Arc<[Person]>) -> Self {
         Self {
             people,
             chance: SeededRandom::new(1),
         }
     }
 
-    fn next(&self) -> Option<&Person> {
+    pub(super) fn next(&self) -> Option<&Person> {
         let mut bytes = [0; 8];
         self.chance.fill(&mut bytes);
         let index = u64::from_be_bytes(bytes).checked_rem(self.people.len() as u64)?;
@@ -203,7 +203,8 @@ pub fn first_links(people: Arc<[Person]>) -> impl Fn() -> Option<Ask> + Send + S
     }
 }
 
-fn link(person: &Person, subjects: &Subjects) -> Ask {
+/// The link of a new account to her.
+pub(super) fn link(person: &Person, subjects: &Subjects) -> Ask {
     let path = format!("/link/v1/users/{}/identities", person.user);
     Ask::post(path, &account(&subjects.next()))
 }
@@ -211,10 +212,13 @@ fn link(person: &Person, subjects: &Subjects) -> Ask {
 /// Look-ups of accounts of people drawn evenly.
 pub fn resolves(people: Arc<[Person]>) -> impl Fn() -> Option<Ask> + Send + Sync + 'static {
     let draw = Draw::new(people);
-    move || {
-        let (_, subject) = draw.next()?.account.as_ref()?;
-        Some(Ask::get(format!("/link/v1/identities/{CONNECTION}/{subject}")))
-    }
+    move || resolve(draw.next()?)
+}
+
+/// The look-up of her account, if she was made with one.
+pub(super) fn resolve(person: &Person) -> Option<Ask> {
+    let (_, subject) = person.account.as_ref()?;
+    Some(Ask::get(format!("/link/v1/identities/{CONNECTION}/{subject}")))
 }
 
 /// Identities that are attached, until each has been taken off.
@@ -228,6 +232,7 @@ impl Attached {
             return;
         };
         let identity: Value = serde_json::from_slice(body).unwrap_or_default();
+        // A user who was made has an id of her own, and no `user_id`.
         let text = |name| identity.get(name).and_then(Value::as_str).map(str::to_owned);
         if let (Some(user), Some(id)) = (text("user_id"), text("id")) {
             self.0.lock().push_back((user, id));
@@ -236,13 +241,16 @@ impl Attached {
 
     /// Their unlinks, oldest first.
     pub fn unlinks(self) -> impl Fn() -> Option<Ask> + Send + Sync + 'static {
-        move || {
-            let (user, identity) = self.0.lock().pop_front()?;
-            Some(Ask {
-                method: Method::DELETE,
-                path: format!("/link/v1/users/{user}/identities/{identity}"),
-                body: None,
-            })
-        }
+        move || self.next_unlink()
+    }
+
+    /// The unlink of the one that was attached first.
+    pub(super) fn next_unlink(&self) -> Option<Ask> {
+        let (user, identity) = self.0.lock().pop_front()?;
+        Some(Ask {
+            method: Method::DELETE,
+            path: format!("/link/v1/users/{user}/identities/{identity}"),
+            body: None,
+        })
     }
 }

@@ -12,6 +12,7 @@ use super::writer::{NewKeys, Stop, Tx, Verdict};
 use super::{identities, once, terms};
 use crate::domain::Identity;
 use crate::id::TenantId;
+use crate::store::ledger::Loss;
 use crate::store::{Absorb, Acted};
 
 /// Makes one user part of another.
@@ -44,6 +45,7 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
         let tokens = read.tokens.as_ref();
         identities::hand_over(tx.sql, tenant, identity, absorb.survivor, position, profile, tokens)?;
     }
+    users::lose_sessions(tx, tenant, absorb.absorbed)?;
     users::delete(tx.sql, tenant, absorb.absorbed)?;
     tx.sql.run(
         "UPDATE aliases SET survivor = ?3 WHERE tenant = ?1 AND survivor = ?2",
@@ -53,10 +55,16 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
         "INSERT INTO aliases (tenant, id, survivor, identity) VALUES (?1, ?2, ?3, ?4)",
         params![tenant, absorb.absorbed, absorb.survivor, born.id],
     )?;
-    users::end_sessions(tx.sql, tenant, absorb.survivor, absorb.event.at, absorb.keep)?;
+    users::end_sessions(tx, tenant, absorb.survivor, absorb.event.at, absorb.keep)?;
     tx.doom_key(tenant, absorb.absorbed)?;
     if let Some(spend) = &absorb.spend {
         once::spend(tx.sql, tenant, spend)?;
+        tx.lose(Loss::Proof {
+            tenant,
+            token: spend.token,
+            pair: spend.pair,
+            until: spend.until,
+        });
     }
     tx.record(tenant, &absorb.event)?;
     Ok(Acted::Done)

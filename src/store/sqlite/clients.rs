@@ -11,6 +11,7 @@ use super::writer::{Stop, Tx, Verdict};
 use crate::domain::{Client, Grant, Scopes};
 use crate::id::{ClientId, TenantId};
 use crate::secret::Digest;
+use crate::store::ledger::Loss;
 use crate::store::{Replaced, Standing, StoreResult};
 
 const CLIENT: &str = "SELECT id, name, secret, grants, scopes, auth0, epoch, created_at FROM clients";
@@ -152,6 +153,13 @@ pub(super) fn update(tx: &mut Tx<'_>, was: &Client, is: &Client) -> Verdict<Repl
     )?;
     delete_origins(tx.sql, was.id)?;
     put_origins(tx.sql, is)?;
+    if is.epoch != was.epoch {
+        tx.lose(Loss::Client {
+            client: is.id,
+            secret: is.secret,
+            epoch: is.epoch,
+        });
+    }
     Ok(Replaced::Done)
 }
 
@@ -162,14 +170,30 @@ pub(super) fn rotate(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Verdict<b
         "UPDATE clients SET secret = ?3, epoch = epoch + 1 WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id, secret],
     )?;
+    if let Some(standing) = find_standing(tx.sql, id)? {
+        tx.lose(Loss::Client {
+            client: id,
+            secret: Some(secret),
+            epoch: standing.epoch,
+        });
+    }
     Ok(rows > 0)
 }
 
 /// Removes a client.
 pub(super) fn delete(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
     tx.outdate_known();
-    delete_origins(tx.sql, id)?;
-    let rows = tx.sql.run(
+    let removed = remove(tx.sql, id)?;
+    if removed {
+        tx.lose(Loss::ClientGone { client: id });
+    }
+    Ok(removed)
+}
+
+/// Removes the rows of a client; whether there were any.
+pub(super) fn remove(sql: &Sqlite, id: ClientId) -> StoreResult<bool> {
+    delete_origins(sql, id)?;
+    let rows = sql.run(
         "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id],
     )?;

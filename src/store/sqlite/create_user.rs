@@ -11,6 +11,7 @@ use super::writer::{NewKeys, Stop, Tx, Verdict};
 use super::{days, identities, logins, once, tenants, terms, users};
 use crate::domain::{IdentityKey, NewEvent};
 use crate::id::{TenantId, UserId};
+use crate::store::ledger::Loss;
 use crate::store::{Created, NewUser, StoreResult};
 
 /// Makes a user.
@@ -81,8 +82,14 @@ pub(super) fn delete_user(tx: &mut Tx<'_>, tenant: TenantId, id: UserId, event: 
         return Err(Stop::refused(false));
     }
     terms::delete_user(tx.sql, tenant, id)?;
+    tx.lose(Loss::User { tenant, user: id });
     for identity in identities::of_user(tx.sql, tenant, id)? {
         identities::delete(tx.sql, tenant, &identity)?;
+        tx.lose(Loss::Identity {
+            tenant,
+            user: id,
+            identity: identity.id,
+        });
     }
     tx.sql.run(
         "DELETE FROM aliases WHERE tenant = ?1 AND survivor = ?2",

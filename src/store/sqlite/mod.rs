@@ -12,10 +12,12 @@ mod absorb;
 mod checkpoint;
 mod clients;
 mod connections;
+pub mod copy;
 mod create_user;
 mod days;
 mod events;
 mod identities;
+pub mod inspect;
 mod keys;
 mod known;
 mod link;
@@ -23,6 +25,7 @@ mod logins;
 mod once;
 mod open;
 mod readers;
+mod replay;
 mod rows;
 mod search;
 mod search_order;
@@ -48,6 +51,7 @@ use self::known::Known;
 use self::open::{Database, Prepare};
 pub use self::open::{OpenError, SqliteOptions};
 use self::readers::Readers;
+pub use self::replay::Replayed;
 use self::rows::{Sql as _, corrupt};
 use self::searcher::Searcher;
 use self::writer::{NewKeys, Stop, Writer};
@@ -59,6 +63,7 @@ use crate::domain::{
 };
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
+use crate::store::ledger::Ledger;
 use crate::store::{
     Absorb, Acted, Created, DayCount, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated,
     Replaced, RetiredConnection, Search, Searched, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
@@ -89,8 +94,12 @@ impl SqliteStore {
         open::prepare(&data, &keys, Prepare::Open)?;
         let mut data_writer = data.writer()?;
         let log = Log::watch(&mut data_writer, data.checkpointer()?).map_err(|error| data.explain_store(error))?;
+        let keys_writer = keys.writer()?;
+        let ledger = replay::ledger_batch(&data_writer)
+            .map_err(|error| data.explain_store(error))
+            .and_then(|batch| Ok(Ledger::open(dir, batch, clock.now())?))?;
         let known = Arc::new(Known::default());
-        let writer = Writer::start(data_writer, keys.writer()?, log, known.clone(), clock, random)
+        let writer = Writer::start(data_writer, keys_writer, log, ledger, known.clone(), clock, random)
             .map_err(|error| data.explain_store(error))?;
         Ok(Self {
             searcher: Searcher::new(data.clone()),
@@ -110,9 +119,7 @@ impl SqliteStore {
         let (data, keys) = (Database::data(dir, options), Database::keys(dir, options));
         open::prepare(&data, &keys, Prepare::Migrate)
     }
-}
 
-impl SqliteStore {
     fn connection(&self, tenant: TenantId, which: &ConnectionRef) -> StoreResult<Option<Arc<Connection>>> {
         self.known.connections.get((tenant, which.clone()), |(tenant, which)| {
             let found = self
@@ -282,6 +289,17 @@ impl Store for SqliteStore {
 
     async fn find_key(&self, tenant: TenantId, owner: KeyOwner) -> StoreResult<Option<WrappedKey>> {
         self.keys.read_one(|sql| keys::find(sql, tenant, owner))
+    }
+
+    async fn sweep_keys(&self, owners: Vec<(TenantId, UserId)>) -> StoreResult<()> {
+        self.writer
+            .act(vec![], move |tx, _| {
+                for (tenant, user) in &owners {
+                    tx.sweep_key(*tenant, *user);
+                }
+                Ok(())
+            })
+            .await
     }
 
     async fn list_signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {

@@ -13,10 +13,16 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use crate::store::StoreError;
+use crate::store::ledger::LedgerFault;
 
 /// `ONES` and `ONEK`: what the two files are recognised by.
 const DATA_ID: i32 = 0x4f4e_4553;
 const KEYS_ID: i32 = 0x4f4e_454b;
+
+/// `ONBD` and `ONBK`: the same as backups. No store opens these, so a backup that was only
+/// copied into place serves nobody before the ledger was replayed (OPS-05).
+const DATA_BACKUP_ID: i32 = 0x4f4e_4244;
+const KEYS_BACKUP_ID: i32 = 0x4f4e_424b;
 
 /// Through how much of a file readers look without copying it to private memory.
 const MMAP_BYTES: i64 = 1 << 30;
@@ -64,6 +70,9 @@ pub enum OpenError {
         /// What the system said.
         why: String,
     },
+    /// The data is older than the ledger of deletions beside it, or that cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerFault),
     /// It is not a file of ours, or a damaged one, or one of the two is missing.
     #[error("{file} is not a sound database of this program: {why}")]
     Corrupt {
@@ -97,6 +106,7 @@ impl SqliteOptions {
 pub(super) struct Database {
     pub path: PathBuf,
     application_id: i32,
+    backup_id: i32,
     migrations: &'static [&'static str],
     synchronous: &'static str,
 }
@@ -106,6 +116,7 @@ impl Database {
         Self {
             path: dir.join("data.db"),
             application_id: DATA_ID,
+            backup_id: DATA_BACKUP_ID,
             migrations: &[include_str!("migrations/0001_data.sql")],
             synchronous: options.synchronous(),
         }
@@ -115,9 +126,40 @@ impl Database {
         Self {
             path: dir.join("keys.db"),
             application_id: KEYS_ID,
+            backup_id: KEYS_BACKUP_ID,
             migrations: &[include_str!("migrations/0001_keys.sql")],
             synchronous: options.synchronous(),
         }
+    }
+
+    /// The same file as a backup of it, at this path.
+    pub fn as_backup(&self, path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            application_id: self.backup_id,
+            backup_id: self.application_id,
+            ..self.clone()
+        }
+    }
+
+    /// Marks the file as what this is: a database of a store, or a backup.
+    pub fn mark(&self) -> Result<(), OpenError> {
+        let mark = || -> rusqlite::Result<()> {
+            let file = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            file.pragma_update(None, "application_id", self.application_id)
+        };
+        mark().map_err(|error| self.explain(&error))
+    }
+
+    /// Writes a copy of the file as it is now, whoever else reads or writes it meanwhile.
+    pub fn copy_to(&self, path: &Path) -> Result<(), OpenError> {
+        let copy = || -> rusqlite::Result<()> {
+            let path = path.to_str().ok_or(rusqlite::Error::InvalidPath(path.to_owned()))?;
+            self.open(OpenFlags::SQLITE_OPEN_READ_ONLY)?
+                .execute("VACUUM INTO ?1", [path])?;
+            Ok(())
+        };
+        copy().map_err(|error| self.explain(&error))
     }
 
     fn file(&self) -> String {
@@ -152,6 +194,10 @@ impl Database {
         let (id, found) = look().map_err(|error| self.explain(&error))?;
         match (id, found) {
             (0, 0) => Ok(None),
+            (id, _) if id == self.backup_id => Err(OpenError::Corrupt {
+                file: self.file(),
+                why: "it is a backup: `oneself backup restore` makes a data directory of it".into(),
+            }),
             (id, _) if id != self.application_id => Err(OpenError::Corrupt {
                 file: self.file(),
                 why: "it belongs to another program".into(),
@@ -256,7 +302,7 @@ impl Database {
         }
     }
 
-    fn explain(&self, error: &rusqlite::Error) -> OpenError {
+    pub fn explain(&self, error: &rusqlite::Error) -> OpenError {
         let file = self.file();
         let why = error.to_string();
         match error.sqlite_error_code() {

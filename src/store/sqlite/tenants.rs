@@ -10,6 +10,7 @@ use super::writer::{Stop, Tx, Verdict};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{Connection, ConnectionRef, Settings, Tenant};
 use crate::id::{ConnectionId, TenantId};
+use crate::store::ledger::Loss;
 use crate::store::{NewTenant, StoreResult};
 
 const TENANT: &str = "SELECT id, name, settings, kii_app_key, kii_client_id, kii_client_secret,
@@ -106,6 +107,14 @@ pub(super) fn update_credentials(tx: &mut Tx<'_>, id: TenantId, credentials: &Op
             credentials.knodes_customer_secret,
         ],
     )?;
+    if rows > 0 {
+        tx.lose(Loss::Credentials {
+            tenant: id,
+            kii_app_key: credentials.kii_app_key,
+            kii_client_secret: credentials.kii_client_secret,
+            knodes_customer_secret: credentials.knodes_customer_secret,
+        });
+    }
     Ok(rows > 0)
 }
 

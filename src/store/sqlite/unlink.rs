@@ -12,6 +12,7 @@ use super::{identities, terms, users};
 use crate::domain::{Identity, Profile, User};
 use crate::id::TenantId;
 use crate::secret::Sealed;
+use crate::store::ledger::Loss;
 use crate::store::{Acted, AfterUnlink, StoreResult, Unlink};
 
 /// Takes an identity off a user.
@@ -37,9 +38,24 @@ pub(super) fn unlink(tx: &mut Tx<'_>, tenant: TenantId, unlink: &Unlink, keys: N
     for event in &unlink.events {
         tx.record(tenant, event)?;
     }
+    tx.lose(lost(tenant, unlink));
     let at = unlink.events.first().map_or_else(|| tx.now(), |event| event.at);
-    users::end_sessions(tx.sql, tenant, unlink.user, at, unlink.keep)?;
+    users::end_sessions(tx, tenant, unlink.user, at, unlink.keep)?;
     Ok(Acted::Done)
+}
+
+/// What the ledger is told of it.
+fn lost(tenant: TenantId, unlink: &Unlink) -> Loss {
+    let (user, identity) = (unlink.user, unlink.identity);
+    match &unlink.then {
+        AfterUnlink::Free => Loss::Identity { tenant, user, identity },
+        AfterUnlink::Split { user: to, .. } => Loss::Split {
+            tenant,
+            user,
+            identity,
+            to: to.id,
+        },
+    }
 }
 
 fn is_last_way_in(sql: &Sqlite, tenant: TenantId, identity: &Identity) -> StoreResult<bool> {

@@ -15,7 +15,8 @@ use crate::domain::user::{Birthplace, KeptCredential, Logins};
 use crate::domain::{ConnectionRef, Profile, User, UserRef, UserWithIdentities};
 use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
 use crate::secret::Digest;
-use crate::store::{Acted, Page, StoreResult, UserUpdate};
+use crate::store::ledger::Loss;
+use crate::store::{Acted, Login, Page, StoreResult, UserUpdate};
 
 /// How many users of one e-mail address are listed.
 const SAME_EMAIL_LIMIT: u32 = 100;
@@ -285,18 +286,69 @@ pub(super) fn expect_version(sql: &Sqlite, tenant: TenantId, id: UserId, expecte
 
 /// Ends the sessions of a user, all but the one that `keep` made the change by.
 pub(super) fn end_sessions(
-    sql: &Sqlite,
+    tx: &mut Tx<'_>,
     tenant: TenantId,
     id: UserId,
     at: jiff::Timestamp,
     keep: Option<Digest>,
 ) -> StoreResult<()> {
     let gone = || corrupt(format!("identities: {id} has identities and no row in users"));
-    let mut user = find(sql, tenant, id)?.ok_or_else(gone)?;
+    let mut user = find(tx.sql, tenant, id)?.ok_or_else(gone)?;
     user.move_epoch(keep);
     user.version += 1;
     user.updated_at = at;
-    put(sql, tenant, &user)
+    put(tx.sql, tenant, &user)?;
+    tx.lose(Loss::Sessions {
+        tenant,
+        user: id,
+        epoch: user.epoch,
+        blocked: None,
+    });
+    Ok(())
+}
+
+/// Has the ledger say that the sessions of a user who goes have ended.
+pub(super) fn lose_sessions(tx: &mut Tx<'_>, tenant: TenantId, id: UserId) -> StoreResult<()> {
+    if let Some((epoch, _)) = epoch(tx.sql, tenant, id)? {
+        tx.lose(Loss::Sessions {
+            tenant,
+            user: id,
+            epoch: epoch.saturating_add(1),
+            blocked: None,
+        });
+    }
+    Ok(())
+}
+
+/// The epoch of a user, and whether she is blocked.
+fn epoch(sql: &Sqlite, tenant: TenantId, id: UserId) -> StoreResult<Option<(i64, Option<bool>)>> {
+    sql.first(
+        "SELECT epoch, blocked FROM users WHERE tenant = ?1 AND id = ?2",
+        params![tenant, id],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// Has the ledger say what an update ends: sessions, and a password.
+fn lose_before(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> StoreResult<()> {
+    let user = &update.user;
+    let before = epoch(tx.sql, tenant, user.id)?;
+    if before != Some((user.epoch, user.blocked)) {
+        tx.lose(Loss::Sessions {
+            tenant,
+            user: user.id,
+            epoch: user.epoch,
+            blocked: user.blocked,
+        });
+    }
+    if let Some((identity, Login { password: Some(_), .. })) = &update.login {
+        tx.lose(Loss::Password {
+            tenant,
+            user: user.id,
+            identity: *identity,
+        });
+    }
+    Ok(())
 }
 
 /// Changes a user's own record.
@@ -323,6 +375,7 @@ pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> 
             _ => return Err(Stop::refused(Acted::Changed)),
         }
     }
+    lose_before(tx, tenant, update)?;
     put(tx.sql, tenant, &update.user)?;
     if let Some(old) = &old {
         terms::update_user(tx.sql, tenant, old)?;

@@ -5,7 +5,8 @@
 //!
 //! 1. `keys.db`: the new keys of the batch. An act whose key exists already does not run
 //!    on that key; it is told so.
-//! 2. `data.db`: the acts, and with those that erase a user a note that her key is to go.
+//! 2. `data.db`: the acts, and with those that erase a user a note that her key is to go. What
+//!    the batch loses for good stands in the ledger before its commit.
 //! 3. `keys.db`: keys of erased users, and keys that were made for an act that was then
 //!    refused. What a crash leaves undone here, the notes finish at the next start.
 //!
@@ -26,10 +27,12 @@ use super::checkpoint::Log;
 use super::events::{self, EventIds};
 use super::keys::{self, KeyRow};
 use super::known::Known;
+use super::replay;
 use super::rows::{Sql as _, corrupt};
 use crate::clock::{Clock, Random};
-use crate::domain::{KeyOwner, NewEvent};
+use crate::domain::{KeyOwner, NewEvent, WrappedKey};
 use crate::id::{TenantId, UserId};
+use crate::store::ledger::{Ledger, Loss};
 use crate::store::{StoreError, StoreResult};
 
 /// How many acts wait before whoever comes next has to.
@@ -45,6 +48,8 @@ pub(super) struct Tx<'a> {
     random: &'a dyn Random,
     ids: &'a mut EventIds,
     doomed: &'a mut Vec<(TenantId, UserId)>,
+    losses: &'a mut Vec<Loss>,
+    unused: &'a mut Vec<KeyRow>,
     outdated: &'a mut bool,
 }
 
@@ -53,6 +58,22 @@ impl Tx<'_> {
     pub fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
         let id = self.ids.next(self.clock, self.random);
         events::insert(self.sql, tenant, id, event)
+    }
+
+    /// Has the ledger say, before this is committed, that something is gone for good.
+    pub fn lose(&mut self, loss: Loss) {
+        self.losses.push(loss);
+    }
+
+    /// Says that what the batch loses stands in the ledger already.
+    pub fn lost_before(&mut self) {
+        self.losses.clear();
+    }
+
+    /// Has the key of a user deleted once this is committed, unless she is in the data then.
+    pub fn sweep_key(&mut self, tenant: TenantId, user: UserId) {
+        let nothing = WrappedKey(Vec::new());
+        self.unused.push(KeyRow::Owned(tenant, KeyOwner::User(user), nothing));
     }
 
     /// Has what is known in memory forgotten once this is committed.
@@ -167,6 +188,7 @@ impl Writer {
         data: Connection,
         keys: Connection,
         log: Log,
+        ledger: Ledger,
         known: Arc<Known>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -179,6 +201,7 @@ impl Writer {
             data,
             keys,
             log,
+            ledger,
             known,
             clock,
             random,
@@ -232,6 +255,7 @@ struct Thread {
     data: Connection,
     keys: Connection,
     log: Log,
+    ledger: Ledger,
     known: Arc<Known>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -253,6 +277,7 @@ enum Savepoints {
 #[derive(Default)]
 struct Ran {
     doomed: Vec<(TenantId, UserId)>,
+    losses: Vec<Loss>,
     outdated: bool,
     /// Keys that were made for acts that then were not done.
     unused: Vec<KeyRow>,
@@ -286,7 +311,9 @@ impl Thread {
             roll_back(&self.keys);
             roll_back(&self.data);
             tracing::error!(%error, acts = batch.acts.len(), "nothing of a batch was kept");
-            batch.unused = match self.overwrite() {
+            let overwritten = self.overwrite();
+            self.ledger.failed(self.clock.now());
+            batch.unused = match overwritten {
                 Ok(()) => batch
                     .acts
                     .iter()
@@ -333,11 +360,17 @@ impl Thread {
             }
         };
         let ran = ran.ok_or_else(|| corrupt("an act was not taken back with its savepoint"))?;
+        if !ran.losses.is_empty() {
+            self.write_losses(&ran.losses)?;
+        }
         let committed = self.data.run("COMMIT", []);
         if ran.outdated {
             self.known.forget();
         }
         committed?;
+        if !ran.losses.is_empty() {
+            self.ledger.committed(self.clock.now());
+        }
         self.erased.clear();
         self.doomed.extend(ran.doomed);
         batch.unused = ran.unused;
@@ -358,6 +391,7 @@ impl Thread {
         }
         for ((act, kept), error) in batch.acts.iter_mut().zip(&mut batch.errors) {
             let doomed_before = ran.doomed.len();
+            let losses_before = ran.losses.len();
             let changes_before = data.total_changes();
             if savepoints == Savepoints::Each {
                 data.run("SAVEPOINT act", [])?;
@@ -368,6 +402,8 @@ impl Thread {
                 random: self.random.as_ref(),
                 ids: &mut self.ids,
                 doomed: &mut ran.doomed,
+                losses: &mut ran.losses,
+                unused: &mut ran.unused,
                 outdated: &mut ran.outdated,
             };
             *error = None;
@@ -388,6 +424,7 @@ impl Thread {
                     return Ok(None);
                 }
                 ran.doomed.truncate(doomed_before);
+                ran.losses.truncate(losses_before);
                 if *kept == NewKeys::Kept {
                     ran.unused.extend_from_slice(act.keys());
                 }
@@ -397,6 +434,13 @@ impl Thread {
             }
         }
         Ok(Some(ran))
+    }
+
+    /// Has the ledger tell of what the commit that follows loses, and the data know its number.
+    fn write_losses(&mut self, losses: &[Loss]) -> StoreResult<()> {
+        let written = self.ledger.append(losses, self.clock.now());
+        let batch = written.map_err(|error| StoreError::Unavailable(format!("the ledger cannot be used: {error}")))?;
+        replay::set_ledger_batch(&self.data, batch)
     }
 
     /// Overwrites what a failed commit left in the log. When it was the sync that failed, the

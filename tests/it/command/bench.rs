@@ -57,6 +57,112 @@ fn unlinks_are_measured() {
 }
 
 #[test]
+fn a_mix_is_sent_on_schedule_and_counted_from_when_it_was_due() {
+    let report = measure(&["mixed", "--preload", "100", "--rate", "200"]);
+    assert_eq!(report["errors"], serde_json::json!({}), "{report}");
+    assert_eq!(report["rate"], 200);
+    assert_eq!(report["operations"], 200, "as many as were due: {report}");
+    let kinds = report["kinds"].as_object().unwrap();
+    let sum: u64 = kinds.values().map(|kind| kind["operations"].as_u64().unwrap()).sum();
+    assert_eq!(sum, 200);
+    for kind in ["resolve", "link", "unlink", "create"] {
+        assert!(kinds[kind]["operations"].as_u64() > Some(0), "{kind}: {report}");
+    }
+    let folder = Folder::new();
+    let refused = folder.run(&["bench", "link", "--rate", "5"]);
+    assert_eq!(refused.exit, 2);
+    assert!(refused.err.contains("mixed"), "{}", refused.err);
+}
+
+/// Answers late by a second to one connection: clients that wait would have asked less meanwhile.
+#[test]
+fn a_stalled_server_shows_in_every_request_that_was_due() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let began = std::sync::Arc::new(std::sync::OnceLock::new());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, began) = (stream.unwrap(), began.clone());
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut line = String::new();
+                while reader.read_line(&mut line).unwrap_or(0) > 0 {
+                    let target = line.split(' ').nth(1).unwrap_or("").to_owned();
+                    let mut length = 0;
+                    let mut header = String::new();
+                    while reader.read_line(&mut header).unwrap_or(0) > 2 {
+                        let text = header.to_ascii_lowercase();
+                        if let Some(value) = text.strip_prefix("content-length:") {
+                            length = value.trim().parse().unwrap();
+                        }
+                        header.clear();
+                    }
+                    let mut body = vec![0; length];
+                    reader.read_exact(&mut body).unwrap();
+                    let user = "0123456789abcdef01234567";
+                    let (status, answer) = if target == "/oauth/token" {
+                        (200, r#"{"access_token":"t"}"#.to_owned())
+                    } else if line.starts_with("GET") {
+                        (200, "{}".to_owned())
+                    } else if line.starts_with("DELETE") {
+                        (204, String::new())
+                    } else {
+                        let identity = format!(r#"{{"id":"idn_{user}","subject":"1"}}"#);
+                        (
+                            201,
+                            format!(r#"{{"id":"{user}","identities":[{identity},{identity}]}}"#),
+                        )
+                    };
+                    // From the first look-up on there is a load; all are silent in its second second.
+                    if target.contains("/identities/") {
+                        let since = began.get_or_init(Instant::now).elapsed();
+                        if (1_000..2_000).contains(&since.as_millis()) {
+                            std::thread::sleep(Duration::from_millis(2_000) - since);
+                        }
+                    }
+                    let answer = format!(
+                        "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{answer}",
+                        answer.len()
+                    );
+                    (&stream).write_all(answer.as_bytes()).unwrap();
+                    line.clear();
+                }
+            });
+        }
+    });
+    let folder = Folder::new();
+    std::fs::write(
+        folder.join("acme.json"),
+        r#"{"auth0":{"client_id":"c","client_secret":"s"}}"#,
+    )
+    .unwrap();
+    let url = format!("http://{address}");
+    let report = folder.done(&[
+        "bench",
+        "mixed",
+        "--url",
+        &url,
+        "--credentials",
+        "acme.json",
+        "--preload",
+        "5",
+        "--seconds",
+        "3",
+        "--rate",
+        "100",
+        "--clients",
+        "4",
+        "--json",
+    ]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["operations"], 300, "{report}");
+    // A third of the requests was due in the silent second: half of those waited half of it or more.
+    assert!(report["latency_us"]["p90"].as_u64() > Some(400_000), "{report}");
+    assert!(report["waited"].as_u64() > Some(50), "{report}");
+}
+
+#[test]
 fn a_kept_folder_and_a_running_server_are_measured_again() {
     let folder = Folder::new();
     let kept = folder.path().join("kept");

@@ -1,7 +1,9 @@
 //! The command line, as whoever types it sees it: the real binary, in a folder of its own.
 
+mod backup;
 mod bench;
 mod demo;
+mod doctor;
 mod lock;
 mod orders;
 mod start_matrix;

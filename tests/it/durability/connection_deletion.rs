@@ -45,8 +45,15 @@ impl Doomed {
         }
     }
 
-    /// Whether nothing hangs on it any more: only then can its name be used again.
-    fn is_gone(&self, client: &mut Client) -> std::io::Result<bool> {
+    /// Whether nothing hangs on it any more.
+    fn is_swept(&self, client: &mut Client) -> std::io::Result<bool> {
+        let owner = client.get(&format!("/link/v1/users/{}", self.owner))?.expect(200);
+        let left = owner.body["identities"].as_array().unwrap().len();
+        Ok(client.get(&self.born)?.status == 404 && left == 1)
+    }
+
+    /// Whether its name can be used again, which it cannot before all of it is gone.
+    fn is_free(&self, client: &mut Client) -> std::io::Result<bool> {
         let body = json!({"name": self.name, "strategy": "auth0"});
         match client.post("/api/v2/connections", &body)?.status {
             201 => Ok(true),
@@ -55,11 +62,15 @@ impl Doomed {
         }
     }
 
-    /// Waits until it is gone; an error when the server went first.
-    fn wait(&self, client: &mut Client) -> std::io::Result<()> {
+    /// Waits for something of it; an error when the server went first.
+    fn until(
+        &self,
+        client: &mut Client,
+        is_so: impl Fn(&Self, &mut Client) -> std::io::Result<bool>,
+    ) -> std::io::Result<()> {
         let began = Instant::now();
-        while !self.is_gone(client)? {
-            assert!(began.elapsed() < Duration::from_secs(30), "{} is never gone", self.name);
+        while !is_so(self, client)? {
+            assert!(began.elapsed() < Duration::from_secs(30), "{} never ends", self.name);
             std::thread::yield_now();
         }
         Ok(())
@@ -79,7 +90,7 @@ fn sec_lnk_18_a_connection_is_deleted_or_not_wherever_it_is_killed() {
         let doomed = Doomed::new(&mut client, n);
         shim.order(Fault::Kill(n));
         let answered = client.delete(&doomed.path).map(|answer| answer.expect(202)).is_ok();
-        let finished = answered && doomed.wait(&mut client).is_ok();
+        let finished = answered && doomed.until(&mut client, Doomed::is_swept).is_ok();
         if finished {
             server.kill();
         } else {
@@ -101,20 +112,8 @@ fn sec_lnk_18_a_connection_is_deleted_or_not_wherever_it_is_killed() {
         } else if !finished {
             half += 1;
         }
-        if !finished {
-            doomed.wait(&mut client).unwrap();
-        }
-        client.get(&doomed.born).unwrap().expect(404);
-        let left = client
-            .get(&format!("/link/v1/users/{}", doomed.owner))
-            .unwrap()
-            .expect(200);
-        assert_eq!(
-            left.body["identities"].as_array().unwrap().len(),
-            1,
-            "{n}: {:?}",
-            left.body
-        );
+        doomed.until(&mut client, Doomed::is_swept).unwrap();
+        doomed.until(&mut client, Doomed::is_free).unwrap();
         State::read(&mut client);
         server.kill();
         if finished {

@@ -1,6 +1,7 @@
 //! What was answered as done survives `kill -9`, power loss, a full and a broken disk; what
 //! was answered as failed has left nothing behind.
 
+mod backup;
 mod connection_deletion;
 mod crash_points;
 mod disk_faults;

@@ -4,8 +4,10 @@
 //! further database gets a line in `World::new` and passes the same files.
 
 mod absorb;
+mod changes;
 mod events;
 mod files;
+mod ledger;
 mod link;
 mod model;
 mod play;

@@ -121,6 +121,7 @@ delegate! {
     fn delete_connection(tenant: TenantId, id: ConnectionId) -> bool;
     fn find_tenant_key(tenant: TenantId) -> Option<WrappedKey>;
     fn find_key(tenant: TenantId, owner: KeyOwner) -> Option<WrappedKey>;
+    fn sweep_keys(owners: Vec<(TenantId, UserId)>) -> ();
     fn list_signing_keys() -> Vec<StoredSigningKey>;
     fn create_signing_key(key: &StoredSigningKey) -> ();
     fn find_key_check() -> Option<[u8; 32]>;

@@ -19,17 +19,54 @@ const PASSWORD = "correct horse Battery 9";
 // Every call that exists here; the run must have made each of them.
 const EXPECTED = [
     "ManagementClient token by client credentials",
+    "clientGrants.create",
+    "clientGrants.delete",
+    "clientGrants.get",
+    "clientGrants.list",
+    "clientGrants.update",
+    "clients.create",
+    "clients.delete",
+    "clients.get",
+    "clients.list",
+    "clients.rotateSecret",
+    "clients.update",
+    "connections.checkStatus",
+    "connections.clients.get",
+    "connections.clients.update",
     "connections.create",
+    "connections.delete",
     "connections.get",
     "connections.list",
+    "connections.update",
+    "connections.users.deleteByEmail",
+    "resourceServers.get",
+    "resourceServers.list",
+    "stats.getActiveUsersCount",
+    "stats.getDaily",
+    "tenants.settings.get",
+    "userBlocks.delete",
+    "userBlocks.deleteByIdentifier",
+    "userBlocks.list",
+    "userBlocks.listByIdentifier",
+    "users.authenticationMethods.list",
     "users.create",
     "users.delete",
+    "users.enrollments.get",
     "users.get",
     "users.identities.delete",
     "users.identities.link by name",
     "users.identities.link by proof",
     "users.list",
+    "users.list with a query",
     "users.listUsersByEmail",
+    "users.organizations.list",
+    "users.permissions.list",
+    "users.refreshToken.delete",
+    "users.refreshToken.list",
+    "users.revokeAccess",
+    "users.roles.list",
+    "users.sessions.delete",
+    "users.sessions.list",
     "users.update",
 ];
 
@@ -150,6 +187,12 @@ async function users(api) {
     const ids = new Set(listed.map((user) => user.user_id));
     assert.equal(ids.size, listed.length);
     assert.ok(five.every((user) => ids.has(user.user_id)));
+    const search = (q, sort) => call("users.list with a query", () => all(api.users.list({ q, sort, search_engine: "v3" })));
+    assert.deepEqual((await search(`email:"${second.email}"`)).map((user) => user.user_id), [second.user_id]);
+    const sorted = await search(`email:node* AND user_metadata.n:[1 TO 3]`, "email:-1").catch((error) => error);
+    assert.equal(sorted.statusCode, 400, "no ranges in user_metadata");
+    const some = await search(`email:node* AND email.domain:"${suffix}.example" AND NOT name:Ines`, "email:-1");
+    assert.deepEqual(some.map((user) => user.email), [4, 3, 2, 1].map((n) => `node${n}@${suffix}.example`));
     const same = await call("users.listUsersByEmail", () => api.users.listUsersByEmail({ email: second.email }));
     assert.deepEqual(same.map((user) => user.user_id), [second.user_id]);
     await refused("users.create", 409, () =>
@@ -198,10 +241,97 @@ async function identities(api, database, five) {
     );
 }
 
+// Connections: changed, enabled for clients, and deleted with their people.
+async function changes(api) {
+    const brief = await call("connections.create", () =>
+        api.connections.create({ name: `brief-${suffix}`, strategy: "auth0" }),
+    );
+    const changed = await call("connections.update", () =>
+        api.connections.update(brief.id, { display_name: "Brief", options: { requires_username: false } }),
+    );
+    assert.equal(changed.display_name, "Brief");
+    const client = await call("clients.create", () =>
+        api.clients.create({ name: `for-${suffix}`, app_type: "non_interactive" }),
+    );
+    await call("connections.clients.update", () =>
+        api.connections.clients.update(brief.id, [{ client_id: client.client_id, status: true }]),
+    );
+    const enabled = await call("connections.clients.get", () => all(api.connections.clients.get(brief.id)));
+    assert.deepEqual(enabled.map((one) => one.client_id), [client.client_id]);
+    await call("connections.checkStatus", () => api.connections.checkStatus(brief.id));
+    const email = `brief@${suffix}.example`;
+    const user = await call("users.create", () => api.users.create({ connection: brief.name, email, password: PASSWORD }));
+    await call("connections.users.deleteByEmail", () => api.connections.users.deleteByEmail(brief.id, { email }));
+    await refused("users.get", 404, () => api.users.get(user.user_id));
+    await call("connections.delete", () => api.connections.delete(brief.id));
+    await refused("connections.get", 404, () => api.connections.get(brief.id));
+    await call("connections.delete", () => api.connections.delete(brief.id));
+    await call("clients.delete", () => api.clients.delete(client.client_id));
+}
+
+// Clients: made, granted rights, changed, removed.
+async function clients(api) {
+    const backend = await call("clients.create", () =>
+        api.clients.create({ name: `backend-${suffix}`, app_type: "non_interactive", client_metadata: { team: "a" } }),
+    );
+    assert.equal(backend.client_secret.length, 64);
+    const { client_id } = backend;
+    const found = await call("clients.get", () => api.clients.get(client_id));
+    assert.deepEqual([found.name, found.client_secret], [`backend-${suffix}`, undefined]);
+    const changed = await call("clients.update", () => api.clients.update(client_id, { description: "what for" }));
+    assert.equal(changed.description, "what for");
+    const listed = await call("clients.list", () => all(api.clients.list()));
+    assert.ok(listed.some((one) => one.client_id === client_id));
+    const grant = await call("clientGrants.create", () =>
+        api.clientGrants.create({ client_id, audience: `${origin}/api/v2/`, scope: ["read:users"] }),
+    );
+    assert.deepEqual((await call("clientGrants.get", () => api.clientGrants.get(grant.id))).scope, ["read:users"]);
+    await call("clientGrants.update", () => api.clientGrants.update(grant.id, { scope: ["read:users", "read:logs"] }));
+    const grants = await call("clientGrants.list", () => all(api.clientGrants.list({ client_id })));
+    assert.deepEqual(grants.map((one) => [one.id, one.scope]), [[grant.id, ["read:users", "read:logs"]]]);
+    const herself = api_of({ clientId: client_id, clientSecret: backend.client_secret });
+    await call("ManagementClient token by client credentials", () => herself.users.list({ per_page: 1 }));
+    await refused("users.create", 403, () => herself.users.create({ connection: DATABASE, email: "x@x.example" }));
+    const rotated = await call("clients.rotateSecret", () => api.clients.rotateSecret(client_id));
+    assert.notEqual(rotated.client_secret, backend.client_secret);
+    await refused("users.list", 401, () => herself.users.list({ per_page: 1 }));
+    await call("clientGrants.delete", () => api.clientGrants.delete(grant.id));
+    await refused("clientGrants.get", 404, () => api.clientGrants.get(grant.id));
+    await call("clients.delete", () => api.clients.delete(client_id));
+    await refused("clients.get", 404, () => api.clients.get(client_id));
+}
+
+// What other tools ask for, and what of it is always empty here.
+async function extras(api, user_id) {
+    for (const name of ["roles", "permissions", "organizations", "authenticationMethods", "sessions", "refreshToken"]) {
+        assert.deepEqual(await call(`users.${name}.list`, () => all(api.users[name].list(user_id))), [], name);
+    }
+    assert.deepEqual(await call("users.enrollments.get", () => api.users.enrollments.get(user_id)), []);
+    await call("users.sessions.delete", () => api.users.sessions.delete(user_id));
+    await call("users.refreshToken.delete", () => api.users.refreshToken.delete(user_id));
+    await call("users.revokeAccess", () => api.users.revokeAccess(user_id));
+    const identifier = { identifier: "x@x.example" };
+    assert.deepEqual((await call("userBlocks.list", () => api.userBlocks.list(user_id))).blocked_for, []);
+    await call("userBlocks.delete", () => api.userBlocks.delete(user_id));
+    const by = await call("userBlocks.listByIdentifier", () => api.userBlocks.listByIdentifier(identifier));
+    assert.deepEqual(by.blocked_for, []);
+    await call("userBlocks.deleteByIdentifier", () => api.userBlocks.deleteByIdentifier(identifier));
+    assert.ok((await call("stats.getActiveUsersCount", () => api.stats.getActiveUsersCount())) >= 1);
+    const days = await call("stats.getDaily", () => api.stats.getDaily());
+    assert.ok(days.reduce((sum, day) => sum + day.signups, 0) >= 5);
+    assert.ok((await call("tenants.settings.get", () => api.tenants.settings.get())).friendly_name);
+    const [server] = await call("resourceServers.list", () => all(api.resourceServers.list()));
+    assert.equal(server.identifier, `${origin}/api/v2/`);
+    assert.ok((await call("resourceServers.get", () => api.resourceServers.get(server.id))).is_system);
+}
+
 const api = api_of({ clientId: tenant.client_id, clientSecret: tenant.client_secret });
 await call("ManagementClient token by client credentials", () => api.users.list({ per_page: 1 }));
 const database = await connections(api);
 const five = await users(api);
 await identities(api, database, five);
+await changes(api);
+await clients(api);
+await extras(api, five[0].user_id);
 assert.deepEqual([...made].sort(), EXPECTED);
 console.log(`${made.size} distinct calls of the SDK over ${given.protocol}`);
