@@ -66,6 +66,11 @@ scopes! {
     ReadRefreshTokens = "read:refresh_tokens",
     DeleteRefreshTokens = "delete:refresh_tokens",
     CreateUserTickets = "create:user_tickets",
+    ReadRoles = "read:roles",
+    ReadOrganizations = "read:organizations",
+    ReadAuthenticationMethods = "read:authentication_methods",
+    ReadTenantSettings = "read:tenant_settings",
+    ReadResourceServers = "read:resource_servers",
 }
 
 impl Scope {

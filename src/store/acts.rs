@@ -61,6 +61,24 @@ pub struct Standing {
     pub scopes: Option<Scopes>,
 }
 
+/// How much happened on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayCount {
+    /// Days since the first of January 1970, in UTC.
+    pub day: i64,
+    /// Log-ins.
+    pub logins: i64,
+    /// Users who came to be.
+    pub signups: i64,
+}
+
+impl DayCount {
+    /// The day of a moment.
+    pub fn day_of(at: Timestamp) -> i64 {
+        at.as_second().div_euclid(86_400)
+    }
+}
+
 /// How replacing a record ended that was read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaced {

@@ -18,9 +18,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::acts::{
-    Absorb, Acted, AfterUnlink, Created, Link, Linked, Login, LoginKind, LoginName, MovingIdentity, NewIdentity,
-    NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, Standing,
-    StoredSigningKey, Unlink, UserUpdate,
+    Absorb, Acted, AfterUnlink, Created, DayCount, Link, Linked, Login, LoginKind, LoginName, MovingIdentity,
+    NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
+    Standing, StoredSigningKey, Unlink, UserUpdate,
 };
 pub use self::search::{Search, Searched};
 use crate::domain::tenant::OpaqueCredentials;
@@ -196,6 +196,11 @@ pub trait Store: Send + Sync {
     async fn unlink(&self, tenant: TenantId, unlink: Unlink) -> StoreResult<Acted>;
     /// Makes one user part of another.
     async fn absorb(&self, tenant: TenantId, absorb: Absorb) -> StoreResult<Acted>;
+
+    /// How many users logged in on this day, as [`DayCount`] counts them, or later.
+    async fn count_active_users(&self, tenant: TenantId, since: i64) -> StoreResult<u64>;
+    /// What happened on these days, both included; days on which nothing did are left out.
+    async fn list_days(&self, tenant: TenantId, from: i64, to: i64) -> StoreResult<Vec<DayCount>>;
 
     /// The pair that a proof was spent for.
     async fn find_spent(&self, tenant: TenantId, token: Digest) -> StoreResult<Option<Digest>>;

@@ -32,6 +32,10 @@ pub struct JsonObject<const LIMIT_BYTES: usize = ORDINARY_LIMIT_BYTES>(pub Objec
 #[derive(Debug)]
 pub struct JsonArray(pub Vec<Value>);
 
+/// A body that is one JSON object of the media type `application/json`, or empty.
+#[derive(Debug)]
+pub struct Optional(pub Option<Object>);
+
 /// A body that is one JSON object or a form, whose values then are strings; for the OAuth
 /// endpoints, where clients send either.
 #[derive(Debug)]
@@ -62,6 +66,22 @@ impl<S: Sync> FromRequest<S> for JsonArray {
         match json::read(&read(request, ORDINARY_LIMIT_BYTES).await?)? {
             Value::Array(items) => Ok(Self(items)),
             other => Err(not(JsonType::Array, &other)),
+        }
+    }
+}
+
+impl<S: Sync> FromRequest<S> for Optional {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let is_json = media_type(request.headers()) == Some(MediaType::Json);
+        let bytes = read(request, ORDINARY_LIMIT_BYTES).await?;
+        match bytes.is_empty() {
+            true => Ok(Self(None)),
+            false if is_json => object(&bytes).map(|members| Self(Some(members))),
+            false => Err(Refusal::MediaType {
+                expected: "application/json",
+            }),
         }
     }
 }

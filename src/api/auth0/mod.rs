@@ -29,7 +29,10 @@ mod names;
 mod oauth;
 mod paging;
 pub mod search;
+mod stats;
+mod tenant;
 mod user_bodies;
+mod user_lists;
 mod users;
 mod wire;
 
@@ -217,6 +220,120 @@ pub static GUARDED: &[Route] = &[
         path: "/api/v2/client-grants/{id}",
         any_of: &[Scope::DeleteClientGrants],
         handler: || delete(client_grants::remove),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/roles",
+        any_of: &[Scope::ReadUsers, Scope::ReadRoles],
+        handler: || get(user_lists::roles),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/permissions",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(user_lists::permissions),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/organizations",
+        any_of: &[Scope::ReadOrganizations],
+        handler: || get(user_lists::organizations),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/authentication-methods",
+        any_of: &[Scope::ReadUsers, Scope::ReadAuthenticationMethods],
+        handler: || get(user_lists::methods),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/enrollments",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(user_lists::enrollments),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/sessions",
+        any_of: &[Scope::ReadSessions],
+        handler: || get(user_lists::sessions),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/users/{id}/sessions",
+        any_of: &[Scope::DeleteSessions],
+        handler: || delete(user_lists::delete_sessions),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/users/{id}/refresh-tokens",
+        any_of: &[Scope::ReadRefreshTokens],
+        handler: || get(user_lists::refresh_tokens),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/users/{id}/refresh-tokens",
+        any_of: &[Scope::DeleteRefreshTokens],
+        handler: || delete(user_lists::delete_refresh_tokens),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/users/{id}/revoke-access",
+        any_of: &[Scope::DeleteSessions, Scope::DeleteRefreshTokens],
+        handler: || post(user_lists::revoke_access),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/user-blocks",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(user_lists::blocks_of),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/user-blocks",
+        any_of: &[Scope::UpdateUsers],
+        handler: || delete(user_lists::unblock_all),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/user-blocks/{id}",
+        any_of: &[Scope::ReadUsers],
+        handler: || get(user_lists::blocks),
+    },
+    Route {
+        method: "DELETE",
+        path: "/api/v2/user-blocks/{id}",
+        any_of: &[Scope::UpdateUsers],
+        handler: || delete(user_lists::unblock),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/stats/active-users",
+        any_of: &[Scope::ReadStats],
+        handler: || get(stats::active_users),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/stats/daily",
+        any_of: &[Scope::ReadStats],
+        handler: || get(stats::daily),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/tenants/settings",
+        any_of: &[Scope::ReadTenantSettings],
+        handler: || get(tenant::settings),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/resource-servers",
+        any_of: &[Scope::ReadResourceServers],
+        handler: || get(tenant::resource_servers),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/resource-servers/{id}",
+        any_of: &[Scope::ReadResourceServers],
+        handler: || get(tenant::resource_server),
     },
 ];
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection as Sqlite, params};
 
 use super::rows::{Sql as _, corrupt};
 use super::writer::{NewKeys, Stop, Tx, Verdict};
-use super::{identities, logins, once, tenants, terms, users};
+use super::{days, identities, logins, once, tenants, terms, users};
 use crate::domain::{IdentityKey, NewEvent};
 use crate::id::{TenantId, UserId};
 use crate::store::ledger::Loss;
@@ -53,6 +53,7 @@ pub(super) fn create_user(tx: &mut Tx<'_>, tenant: TenantId, new: &NewUser, keys
         }
     }
     terms::insert_user(tx.sql, tenant, user.id)?;
+    days::count_sign_up(tx.sql, tenant, user.created_at)?;
     once::insert(tx.sql, tenant, new.once.as_ref())?;
     for event in &new.events {
         tx.record(tenant, event)?;

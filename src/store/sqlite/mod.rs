@@ -14,6 +14,7 @@ mod clients;
 mod connections;
 pub mod copy;
 mod create_user;
+mod days;
 mod events;
 mod identities;
 pub mod inspect;
@@ -63,8 +64,8 @@ use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::ledger::Ledger;
 use crate::store::{
-    Absorb, Acted, Created, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated, Replaced,
-    RetiredConnection, Search, Searched, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
+    Absorb, Acted, Created, DayCount, Link, Linked, LoginName, NewKey, NewTenant, NewUser, Page, Refresh, Repeated,
+    Replaced, RetiredConnection, Search, Searched, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
 };
 
 /// The store in a data directory.
@@ -292,14 +293,7 @@ impl Store for SqliteStore {
     }
 
     async fn sweep_keys(&self, owners: Vec<(TenantId, UserId)>) -> StoreResult<()> {
-        self.writer
-            .act(vec![], move |tx, _| {
-                for (tenant, user) in &owners {
-                    tx.sweep_key(*tenant, *user);
-                }
-                Ok(())
-            })
-            .await
+        self.writer.act(vec![], move |tx, _| keys::sweep(tx, &owners)).await
     }
 
     async fn list_signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {
@@ -457,6 +451,14 @@ impl Store for SqliteStore {
         self.writer
             .act(keys, move |tx, keys| absorb::absorb(tx, tenant, &absorb, keys))
             .await
+    }
+
+    async fn count_active_users(&self, tenant: TenantId, since: i64) -> StoreResult<u64> {
+        self.data.read_one(|sql| days::active_since(sql, tenant, since))
+    }
+
+    async fn list_days(&self, tenant: TenantId, from: i64, to: i64) -> StoreResult<Vec<DayCount>> {
+        self.data.read_one(|sql| days::list(sql, tenant, from, to))
     }
 
     async fn find_spent(&self, tenant: TenantId, token: Digest) -> StoreResult<Option<Digest>> {

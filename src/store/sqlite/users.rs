@@ -10,7 +10,7 @@ use rusqlite::{Connection as Sqlite, Params, Row, params};
 use super::identities::identity_columns;
 use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx, Verdict};
-use super::{identities, logins, tenants, terms};
+use super::{days, identities, logins, tenants, terms};
 use crate::domain::user::{Birthplace, KeptCredential, Logins};
 use crate::domain::{ConnectionRef, Profile, User, UserRef, UserWithIdentities};
 use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
@@ -380,8 +380,10 @@ pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> 
     if let Some(old) = &old {
         terms::update_user(tx.sql, tenant, old)?;
     }
-    if let Some(event) = &update.event {
-        tx.record(tenant, event)?;
+    match (&update.event, update.user.logins.last_at) {
+        (Some(event), _) => tx.record(tenant, event)?,
+        (None, Some(at)) => days::count_log_in(tx.sql, tenant, id, at)?,
+        (None, None) => {}
     }
     Ok(Acted::Done)
 }
@@ -389,5 +391,5 @@ pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> 
 /// Removes the row of a user.
 pub(super) fn delete(sql: &Sqlite, tenant: TenantId, id: UserId) -> StoreResult<()> {
     sql.run("DELETE FROM users WHERE tenant = ?1 AND id = ?2", params![tenant, id])?;
-    Ok(())
+    days::forget(sql, tenant, id)
 }

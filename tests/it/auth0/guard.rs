@@ -187,6 +187,53 @@ async fn a_revoked_token_is_dead_at_once() {
     refused_with(&p.get(&user_path("auth0|p")).await, 401, "", "Invalid token");
 }
 
+/// What `docs/auth0.md` says is not built. A path that is built goes from here and gets its rows there.
+#[tokio::test]
+async fn what_is_not_built_is_not_found() {
+    let w = World::new().await;
+    w.user("p").await;
+    let user = user_path("auth0|p");
+    for (method, path) in [
+        ("GET", "/authorize".to_owned()),
+        ("GET", "/userinfo".to_owned()),
+        ("GET", "/v2/logout".to_owned()),
+        ("POST", "/login/unlink".to_owned()),
+        ("GET", "/me/v1/connected-accounts/accounts".to_owned()),
+        ("POST", "/me/v1/connected-accounts/connect".to_owned()),
+        ("GET", format!("{user}/logs")),
+        ("GET", "/api/v2/logs".to_owned()),
+        ("GET", "/api/v2/logs/1".to_owned()),
+        ("POST", "/api/v2/jobs/users-exports".to_owned()),
+        ("POST", "/api/v2/jobs/users-imports".to_owned()),
+        ("POST", "/api/v2/jobs/verification-email".to_owned()),
+        ("GET", "/api/v2/jobs/job_0000000000000000".to_owned()),
+        ("GET", "/api/v2/jobs/job_0000000000000000/errors".to_owned()),
+        ("GET", format!("{user}/connected-accounts")),
+        ("GET", format!("{user}/federated-connections-tokensets")),
+        ("DELETE", format!("{user}/federated-connections-tokensets/1")),
+        ("POST", "/api/v2/tickets/email-verification".to_owned()),
+        ("POST", "/api/v2/tickets/password-change".to_owned()),
+        ("GET", "/api/v2/event-streams".to_owned()),
+        ("GET", "/api/v2/log-streams".to_owned()),
+    ] {
+        let reply = w.client.request(method, &path, &[], ()).await;
+        assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text());
+    }
+    for (method, path) in [
+        ("POST", format!("{user}/roles")),
+        ("DELETE", format!("{user}/roles")),
+        ("POST", format!("{user}/permissions")),
+        ("DELETE", format!("{user}/permissions")),
+        ("PATCH", "/api/v2/tenants/settings".to_owned()),
+        ("POST", "/api/v2/resource-servers".to_owned()),
+        ("PATCH", "/api/v2/resource-servers/x".to_owned()),
+        ("DELETE", "/api/v2/resource-servers/x".to_owned()),
+    ] {
+        let reply = w.client.request(method, &path, &[], ()).await;
+        refused(&reply, 405, "method_not_allowed");
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
     let w = World::new().await;

@@ -15,6 +15,8 @@ mod paths;
 mod proof;
 mod rates;
 mod search;
+mod tenant;
+mod user_lists;
 mod users;
 
 use oneself::domain::{Scope, Scopes};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oneself::api::auth0::GUARDED;
 use oneself::domain::Scope;
 use serde_json::json;
 
@@ -105,6 +106,20 @@ async fn sec_api_13_a_tenant_and_its_clients_have_limits() {
     second.get("/api/v2/users").await.expect(429);
     set(&w, "client_rate_limit", "off").await;
     w.client.get("/api/v2/users").await.expect(200);
+}
+
+#[tokio::test]
+async fn every_route_is_refused_when_nothing_is_left() {
+    let w = World::new().await;
+    set(&w, "rate_limit", "1/1").await;
+    w.client.get("/api/v2/users").await.expect(200);
+    for route in GUARDED {
+        let path = route.path.replace(['{', '}'], "");
+        let reply = w.client.request(route.method, &path, &[], ()).await;
+        refused_with(&reply, 429, "too_many_requests", "Global limit has been reached");
+        assert_eq!(quota(&reply), (1, 0, BEGINNING + 1), "{} {}", route.method, route.path);
+        assert_eq!(reply.header("retry-after"), "1");
+    }
 }
 
 #[tokio::test]

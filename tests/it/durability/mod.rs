@@ -2,6 +2,7 @@
 //! was answered as failed has left nothing behind.
 
 mod backup;
+mod connection_deletion;
 mod crash_points;
 mod disk_faults;
 mod kill;

@@ -144,6 +144,8 @@ delegate! {
     fn refresh(tenant: TenantId, refresh: Refresh) -> Acted;
     fn unlink(tenant: TenantId, unlink: Unlink) -> Acted;
     fn absorb(tenant: TenantId, absorb: Absorb) -> Acted;
+    fn count_active_users(tenant: TenantId, since: i64) -> u64;
+    fn list_days(tenant: TenantId, from: i64, to: i64) -> Vec<DayCount>;
     fn find_spent(tenant: TenantId, token: Digest) -> Option<Digest>;
     fn find_once(tenant: TenantId, key: Digest, now: Timestamp) -> Option<Repeated>;
     fn forget_ended(now: Timestamp) -> u64;

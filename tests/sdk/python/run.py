@@ -26,17 +26,53 @@ OVER_HTTPS = {"ManagementClient token by client credentials"}
 EXPECTED = {
     "GetToken.client_credentials",
     "GetToken.login",
+    "client_grants.create",
+    "client_grants.delete",
+    "client_grants.get",
+    "client_grants.list",
+    "client_grants.update",
+    "clients.create",
+    "clients.delete",
+    "clients.get",
+    "clients.list",
+    "clients.rotate_secret",
+    "clients.update",
+    "connections.check_status",
+    "connections.clients.get",
+    "connections.clients.update",
     "connections.create",
+    "connections.delete",
     "connections.get",
     "connections.list",
+    "connections.update",
+    "connections.users.delete_by_email",
+    "resource_servers.get",
+    "resource_servers.list",
+    "stats.get_active_users_count",
+    "stats.get_daily",
+    "tenants.settings.get",
+    "user_blocks.delete",
+    "user_blocks.delete_by_identifier",
+    "user_blocks.list",
+    "user_blocks.list_by_identifier",
+    "users.authentication_methods.list",
     "users.create",
     "users.delete",
+    "users.enrollments.get",
     "users.get",
     "users.identities.delete",
     "users.identities.link by name",
     "users.identities.link by proof",
     "users.list",
     "users.list_users_by_email",
+    "users.organizations.list",
+    "users.permissions.list",
+    "users.refresh_token.delete",
+    "users.refresh_token.list",
+    "users.revoke_access",
+    "users.roles.list",
+    "users.sessions.delete",
+    "users.sessions.list",
     "users.update",
 }
 
@@ -176,6 +212,82 @@ def proofs(call, get_token, api_of, audience, suffix, people, made):
         raise AssertionError("a wrong password was believed")
 
 
+def changes(call, api, suffix):
+    """Connections changed, enabled for clients, and deleted with their people."""
+    made = call("connections.create", api.connections.create, name=f"short-lived-{suffix}", strategy="auth0")
+    changed = call("connections.update", api.connections.update, made.id, display_name="Short",
+                   options={"requires_username": False})
+    assert changed.display_name == "Short", changed
+    client = call("clients.create", api.clients.create, name=f"for-{suffix}", app_type="non_interactive")
+    call("connections.clients.update", api.connections.clients.update, made.id,
+         request=[{"client_id": client.client_id, "status": True}])
+    enabled = call("connections.clients.get", api.connections.clients.get, made.id)
+    assert [one.client_id for one in enabled] == [client.client_id]
+    call("connections.check_status", api.connections.check_status, made.id)
+    email = f"brief@{suffix}.example"
+    user = call("users.create", api.users.create, connection=made.name, email=email, password=PASSWORD)
+    call("connections.users.delete_by_email", api.connections.users.delete_by_email, made.id, email=email)
+    call.refused("users.get", 404, api.users.get, user.user_id)
+    call("connections.delete", api.connections.delete, made.id)
+    call.refused("connections.get", 404, api.connections.get, made.id)
+    call("connections.delete", api.connections.delete, made.id)
+    call("clients.delete", api.clients.delete, client.client_id)
+
+
+def clients(call, api, token_of, suffix, audience):
+    """Clients made, granted rights, changed, and removed."""
+    made = call("clients.create", api.clients.create, name=f"backend-{suffix}", app_type="non_interactive",
+                callbacks=["https://app.example/cb"], client_metadata={"team": "a"})
+    assert len(made.client_secret) == 64 and made.client_metadata == {"team": "a"}, made
+    found = call("clients.get", api.clients.get, made.client_id)
+    assert found.name == f"backend-{suffix}" and found.client_secret is None, found
+    changed = call("clients.update", api.clients.update, made.client_id, description="what it is for")
+    assert changed.description == "what it is for", changed
+    assert made.client_id in {one.client_id for one in call("clients.list", api.clients.list)}
+    grant = call("client_grants.create", api.client_grants.create, client_id=made.client_id, audience=audience,
+                 scope=["read:users"])
+    assert call("client_grants.get", api.client_grants.get, grant.id).scope == ["read:users"]
+    call("client_grants.update", api.client_grants.update, grant.id, scope=["read:users", "read:logs"])
+    listed = call("client_grants.list", api.client_grants.list, client_id=made.client_id)
+    assert [one.id for one in listed] == [grant.id]
+    token = call("GetToken.client_credentials", token_of(made.client_id, made.client_secret).client_credentials,
+                 audience)
+    assert token["scope"] == "read:users read:logs", token
+    rotated = call("clients.rotate_secret", api.clients.rotate_secret, made.client_id)
+    assert rotated.client_secret != made.client_secret
+    call("client_grants.delete", api.client_grants.delete, grant.id)
+    call.refused("client_grants.get", 404, api.client_grants.get, grant.id)
+    call("clients.delete", api.clients.delete, made.client_id)
+    call.refused("clients.get", 404, api.clients.get, made.client_id)
+
+
+def extras(call, api, user_id, audience):
+    """What other tools ask for, and what of it is always empty here."""
+    for name, ask in [
+        ("users.roles.list", api.users.roles.list),
+        ("users.permissions.list", api.users.permissions.list),
+        ("users.organizations.list", api.users.organizations.list),
+        ("users.authentication_methods.list", api.users.authentication_methods.list),
+        ("users.sessions.list", api.users.sessions.list),
+        ("users.refresh_token.list", api.users.refresh_token.list),
+        ("users.enrollments.get", api.users.enrollments.get),
+    ]:
+        assert list(call(name, ask, user_id)) == [], name
+    call("users.sessions.delete", api.users.sessions.delete, user_id)
+    call("users.refresh_token.delete", api.users.refresh_token.delete, user_id)
+    call("users.revoke_access", api.users.revoke_access, user_id)
+    assert not call("user_blocks.list", api.user_blocks.list, user_id).blocked_for
+    call("user_blocks.delete", api.user_blocks.delete, user_id)
+    assert not call("user_blocks.list_by_identifier", api.user_blocks.list_by_identifier, identifier="x").blocked_for
+    call("user_blocks.delete_by_identifier", api.user_blocks.delete_by_identifier, identifier="x")
+    assert call("stats.get_active_users_count", api.stats.get_active_users_count) >= 1
+    assert sum(day.signups for day in call("stats.get_daily", api.stats.get_daily)) >= 5
+    assert call("tenants.settings.get", api.tenants.settings.get).friendly_name
+    (server,) = call("resource_servers.list", api.resource_servers.list)
+    assert server.identifier == audience, server
+    assert call("resource_servers.get", api.resource_servers.get, server.id).is_system
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--protocol", choices=["http", "https"], required=True)
@@ -211,6 +323,13 @@ def main():
     people_token = GetToken(args.host, people_client["client_id"], client_secret=people_client["client_secret"],
                             protocol=args.protocol)
     proofs(call, people_token, api_of, f"{base}/", suffix, people, made)
+    changes(call, api, suffix)
+
+    def token_of(client_id, client_secret):
+        return GetToken(args.host, client_id, client_secret=client_secret, protocol=args.protocol)
+
+    clients(call, api, token_of, suffix, f"{base}/")
+    extras(call, api, made[0].user_id, f"{base}/")
 
     expected = EXPECTED | (OVER_HTTPS if args.protocol == "https" else set())
     assert call.made == expected, call.made ^ expected

@@ -86,6 +86,25 @@ CREATE TABLE users (
 CREATE INDEX users_by_email ON users (tenant, email);
 CREATE INDEX users_by_creation ON users (tenant, created_at);
 
+-- How much happened on a day, counted from 1970.
+CREATE TABLE day_counts (
+    tenant  INTEGER NOT NULL,
+    day     INTEGER NOT NULL,
+    logins  INTEGER NOT NULL,
+    signups INTEGER NOT NULL,
+    PRIMARY KEY (tenant, day)
+) STRICT, WITHOUT ROWID;
+
+-- Of users who ever logged in: on which day they last did.
+CREATE TABLE last_login_days (
+    tenant  INTEGER NOT NULL,
+    user_id BLOB    NOT NULL CHECK (length(user_id) = 12),
+    day     INTEGER NOT NULL,
+    PRIMARY KEY (tenant, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX last_login_days_by_day ON last_login_days (tenant, day);
+
 -- Clustered by user, so that one user's identities lie together. The unique index carries
 -- the user of each, because the primary key is part of it.
 CREATE TABLE identities (

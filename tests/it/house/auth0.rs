@@ -1,0 +1,93 @@
+//! That `docs/auth0.md` is true: every route that takes a token has its rows, no cell is empty, and
+//! each test that it names exists.
+
+use std::collections::BTreeSet;
+
+use oneself::api::auth0::GUARDED;
+
+use super::{files_below, none, root};
+
+/// A row of a table: its cells.
+type Row = Vec<String>;
+
+fn rows() -> Vec<Row> {
+    let page = std::fs::read_to_string(root().join("docs/auth0.md")).unwrap();
+    let tables = page.lines().filter(|line| line.starts_with('|'));
+    let rows = tables.map(|line| {
+        let cells = line.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect::<Row>()
+    });
+    let is_head = |row: &Row| row.iter().all(|cell| cell == "---") || row.last().is_some_and(|cell| cell == "tests");
+    rows.filter(|row| !is_head(row)).collect()
+}
+
+/// Every function that is a test.
+fn tests() -> BTreeSet<String> {
+    let mut tests = BTreeSet::new();
+    for path in [files_below("src", "rs"), files_below("tests", "rs")].concat() {
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                is_test = true;
+            } else if let Some((before, after)) = line.split_once("fn ") {
+                if is_test && ["", "async "].contains(&before) {
+                    tests.insert(after.split('(').next().unwrap().to_owned());
+                }
+                is_test = false;
+            }
+        }
+    }
+    tests
+}
+
+fn named_in(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_row_of_auth0s_interface_names_a_test_that_exists() {
+    let (rows, tests) = (rows(), tests());
+    assert!(rows.len() > 200 && tests.len() > 200, "{} {}", rows.len(), tests.len());
+    let mut complaints = Vec::new();
+    let mut seen = BTreeSet::new();
+    for row in &rows {
+        if row.len() != 4 || row.iter().any(String::is_empty) {
+            complaints.push(format!("{row:?} has not four cells that say something"));
+            continue;
+        }
+        if !seen.insert((&row[0], &row[1])) {
+            complaints.push(format!("{} {} stands there twice", row[0], row[1]));
+        }
+        let named = named_in(&row[3]);
+        if named.is_empty() {
+            complaints.push(format!("{} {} names no test", row[0], row[1]));
+        }
+        let gone = named.iter().filter(|name| !tests.contains(*name));
+        complaints.extend(gone.map(|name| format!("{} {} names {name}, which is no test", row[0], row[1])));
+    }
+    none(&complaints, "Give each row of docs/auth0.md the tests that show it.");
+}
+
+#[test]
+fn every_route_of_auth0s_interface_has_its_rows() {
+    let rows = rows();
+    let mut complaints = Vec::new();
+    for route in GUARDED {
+        let name = format!("`{} {}`", route.method, route.path.trim_start_matches("/api/v2"));
+        let answers: Vec<&str> = rows
+            .iter()
+            .filter(|row| row[0] == name)
+            .map(|row| row[1].as_str())
+            .collect();
+        let good = answers.iter().any(|answer| answer.starts_with('2'));
+        let refused = ["401", "403", "429"].iter().all(|status| answers.contains(status));
+        if !good || !refused {
+            complaints.push(format!("{name} has {answers:?}"));
+        }
+    }
+    none(
+        &complaints,
+        "Give each route its rows in docs/auth0.md, with every answer that it has.",
+    );
+}
