@@ -7,9 +7,9 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ToSql, params};
 
 use super::rows::{Millis, Sql as _};
-use super::writer::NewKeys;
+use super::writer::{NewKeys, Tx, Verdict};
 use crate::domain::{KeyOwner, WrappedKey};
-use crate::id::TenantId;
+use crate::id::{TenantId, UserId};
 use crate::store::{StoreResult, StoredSigningKey};
 
 /// A row of `keys.db` that comes with an act.
@@ -114,6 +114,14 @@ pub(super) fn delete(keys: &Connection, tenant: TenantId, owner: KeyOwner) -> St
         "DELETE FROM keys WHERE tenant = ?1 AND owner = ?2",
         params![tenant, owner],
     )?;
+    Ok(())
+}
+
+/// Has the keys of these users deleted, but of none who is in the data.
+pub(super) fn sweep(tx: &mut Tx<'_>, owners: &[(TenantId, UserId)]) -> Verdict<()> {
+    for (tenant, user) in owners {
+        tx.sweep_key(*tenant, *user);
+    }
     Ok(())
 }
 

@@ -292,14 +292,7 @@ impl Store for SqliteStore {
     }
 
     async fn sweep_keys(&self, owners: Vec<(TenantId, UserId)>) -> StoreResult<()> {
-        self.writer
-            .act(vec![], move |tx, _| {
-                for (tenant, user) in &owners {
-                    tx.sweep_key(*tenant, *user);
-                }
-                Ok(())
-            })
-            .await
+        self.writer.act(vec![], move |tx, _| keys::sweep(tx, &owners)).await
     }
 
     async fn list_signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {
