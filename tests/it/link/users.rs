@@ -1,5 +1,9 @@
 //! Making, finding and listing users.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use serde_json::json;
 
 use super::World;
@@ -108,4 +112,57 @@ async fn sec_api_13_cursors_cannot_be_edited_carried_or_kept_too_long() {
         w.client.get(&format!("/link/v1/users?{bad}")).await.expect(401);
         late.get(&format!("/link/v1/users?{bad}")).await.expect(400);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pages_show_everybody_once_while_others_write() {
+    let w = World::new().await;
+    let mut there = HashSet::new();
+    for _ in 0..150 {
+        there.insert(w.user().await);
+    }
+    let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut writers = Vec::new();
+    for n in 0..16 {
+        let (client, stop, written) = (w.tenant.client().await, stop.clone(), written.clone());
+        writers.push(tokio::spawn(async move {
+            for round in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let identity = json!({"connection": "twitter", "subject": format!("{n}-{round}")});
+                let made = client.post("/link/v1/users", json!({"identity": identity})).await;
+                let id = made.expect(201).json()["id"].as_str().unwrap().to_owned();
+                let account = json!({"connection": "github", "subject": format!("{n}-{round}")});
+                let identities = format!("/link/v1/users/{id}/identities");
+                client.post(&identities, account).await.expect(201);
+                if round % 2 == 0 {
+                    client.delete(&format!("/api/v2/users/auth0%7C{id}")).await.expect(204);
+                }
+                written.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+    }
+    let mut shown = HashSet::new();
+    let mut path = "/link/v1/users?limit=7".to_owned();
+    loop {
+        let page = w.client.get(&path).await.expect(200).json();
+        for user in page["users"].as_array().unwrap() {
+            assert!(
+                shown.insert(user["id"].as_str().unwrap().to_owned()),
+                "{user} came twice"
+            );
+        }
+        match page["next"].as_str() {
+            Some(next) => path = format!("/link/v1/users?limit=7&after={next}"),
+            None => break,
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert!(written.load(Ordering::Relaxed) >= 16, "nobody wrote meanwhile");
+    let missing: Vec<_> = there.difference(&shown).collect();
+    assert!(missing.is_empty(), "{missing:?} never came");
 }
