@@ -154,12 +154,15 @@ async fn measure_in(directory: &std::path::Path, users: u64) -> Outcome<()> {
             skip: 0,
             limit: 50,
             count: true,
-            give_up_after: Duration::from_secs(60),
         };
         let (before, began) = (account::cpu(std::process::id())?, Instant::now());
         let (mut answers, mut total) = (0_u32, None);
         while answers == 0 || began.elapsed() < TIME {
-            match filled.store.search_users(filled.tenant, search.clone()).await? {
+            match filled
+                .store
+                .search_users(filled.tenant, search.clone(), Duration::from_secs(60))
+                .await?
+            {
                 Searched::Found(_, found) => total = found,
                 Searched::GaveUp => return Err("a search gave up".into()),
             }

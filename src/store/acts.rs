@@ -405,19 +405,9 @@ pub struct Repeated {
 
 /// A page of users, in the order of their ids, which is that of their creation.
 #[derive(Debug, Clone, Copy)]
-pub enum Page {
-    /// From an offset.
-    Offset {
-        /// How many to pass over.
-        skip: u32,
-        /// How many at most.
-        limit: u32,
-    },
-    /// From the one after this id.
-    After {
-        /// The last one seen; `None` begins.
-        id: Option<UserId>,
-        /// How many at most.
-        limit: u32,
-    },
+pub struct Page {
+    /// The last one seen; `None` begins.
+    pub after: Option<UserId>,
+    /// How many at most.
+    pub limit: u32,
 }

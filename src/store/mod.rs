@@ -14,6 +14,8 @@ mod search;
 pub mod sqlite;
 mod term_key;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -167,12 +169,10 @@ pub trait Store: Send + Sync {
     async fn find_tokens(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<Sealed>>;
     /// A page of users, with identities.
     async fn list_users(&self, tenant: TenantId, page: Page) -> StoreResult<Vec<UserWithIdentities>>;
-    /// How many users the tenant has.
-    async fn count_users(&self, tenant: TenantId) -> StoreResult<u64>;
     /// The users whose own e-mail is exactly this, oldest first, at most 100.
     async fn list_users_by_email(&self, tenant: TenantId, email: &str) -> StoreResult<Vec<UserWithIdentities>>;
-    /// The users that a search finds.
-    async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched>;
+    /// The users that a search finds, unless it takes longer than that.
+    async fn search_users(&self, tenant: TenantId, search: Search, patience: Duration) -> StoreResult<Searched>;
     /// Who logs in by this name at this connection, with the password's PHC string.
     async fn find_login(
         &self,

@@ -1,12 +1,10 @@
 //! A search for users, and how it ends.
 
-use std::time::Duration;
-
 use crate::domain::UserWithIdentities;
 use crate::domain::search::{Query, Sort};
 
 /// A search for users.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Search {
     /// Who is meant.
     pub query: Query,
@@ -18,8 +16,6 @@ pub struct Search {
     pub limit: u32,
     /// Whether to count all of them.
     pub count: bool,
-    /// How long to try.
-    pub give_up_after: Duration,
 }
 
 /// How a search ended.

@@ -18,7 +18,7 @@ use super::search::{Refused, meaning, syntax};
 use super::user_bodies;
 use super::wire::{self, Tokens};
 use crate::app::App;
-use crate::app::search_users::SearchRequest;
+use crate::app::search_users::Search;
 use crate::domain::email::is_address;
 use crate::domain::search::Sort;
 use crate::domain::{Caller, Object, Scope, UserWithIdentities};
@@ -94,7 +94,7 @@ pub async fn list(
         (true, None) => Vec::new(),
         _ => app.connections_of(caller.tenant).await?,
     };
-    let request = SearchRequest {
+    let search = Search {
         query: meaning::query(&written, &connections).map_err(|why| search_refused("q", &why))?,
         sort: match sort {
             Some(sort) => meaning::sort(&sort, &connections).map_err(|why| search_refused("sort", &why))?,
@@ -104,7 +104,7 @@ pub async fn list(
         limit: offset.limit,
         count: offset.totals,
     };
-    let (found, total) = app.search_users(&caller, request).await?;
+    let (found, total) = app.search_users(&caller, search).await?;
     let shown = show_all(&app, &caller, &found, &selection).await?;
     Ok(wire::json(StatusCode::OK, &offset.answer("users", shown, total)))
 }

@@ -140,8 +140,8 @@ pub async fn list(
     query: Query,
 ) -> Result<Json<wire::UserPage>, Problem> {
     let page = PageRequest::read(&app, &caller, "users", query).await?;
-    let after = Page::After {
-        id: page.after.map(UserId::from_bytes),
+    let after = Page {
+        after: page.after.map(UserId::from_bytes),
         limit: page.limit,
     };
     let found = app.list_users(&caller, after).await?;

@@ -41,6 +41,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -384,16 +385,12 @@ impl Store for SqliteStore {
         self.data.read(|sql| users::list(sql, tenant, page))
     }
 
-    async fn count_users(&self, tenant: TenantId) -> StoreResult<u64> {
-        self.data.read_one(|sql| users::count(sql, tenant))
-    }
-
     async fn list_users_by_email(&self, tenant: TenantId, email: &str) -> StoreResult<Vec<UserWithIdentities>> {
         self.data.read(|sql| users::list_by_email(sql, tenant, email))
     }
 
-    async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
-        self.searcher.search(tenant, search).await
+    async fn search_users(&self, tenant: TenantId, search: Search, patience: Duration) -> StoreResult<Searched> {
+        self.searcher.search(tenant, search, patience).await
     }
 
     async fn find_login(

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
@@ -41,13 +41,13 @@ impl Searcher {
         }
     }
 
-    /// Searches. The time spent in the queue counts.
-    pub async fn search(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
-        let ends = Instant::now().checked_add(search.give_up_after);
+    /// Searches for as long as that. The time spent in the queue counts.
+    pub async fn search(&self, tenant: TenantId, search: Search, patience: Duration) -> StoreResult<Searched> {
+        let ends = Instant::now().checked_add(patience);
         if is_brief(&search) {
             return look(&self.readers, tenant, &search, ends);
         }
-        let Ok(turn) = tokio::time::timeout(search.give_up_after, self.turn(tenant)).await else {
+        let Ok(turn) = tokio::time::timeout(patience, self.turn(tenant)).await else {
             return Ok(Searched::GaveUp);
         };
         let (turn, readers) = (turn?, self.readers.clone());
@@ -98,7 +98,6 @@ fn is_brief(search: &Search) -> bool {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use super::*;
     use crate::store::sqlite::SqliteOptions;

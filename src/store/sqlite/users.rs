@@ -156,18 +156,12 @@ fn with_identities(sql: &Sqlite, tenant: TenantId, user: User) -> StoreResult<Us
 
 /// A page of users in the order of their ids.
 pub(super) fn list(sql: &Sqlite, tenant: TenantId, page: Page) -> StoreResult<Vec<UserWithIdentities>> {
-    let users = match page {
-        Page::Offset { skip, limit } => sql.all(
-            select_users!("ORDER BY id LIMIT ?2 OFFSET ?3"),
-            params![tenant, limit, skip],
-            read,
-        ),
-        Page::After { id, limit } => sql.all(
-            select_users!("AND id > ?2 ORDER BY id LIMIT ?3"),
-            params![tenant, id.unwrap_or(UserId::from_bytes([0; 12])), limit],
-            read,
-        ),
-    }?;
+    let after = page.after.unwrap_or(UserId::from_bytes([0; 12]));
+    let users = sql.all(
+        select_users!("AND id > ?2 ORDER BY id LIMIT ?3"),
+        params![tenant, after, page.limit],
+        read,
+    )?;
     users
         .into_iter()
         .map(|user| with_identities(sql, tenant, user))

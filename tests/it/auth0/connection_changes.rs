@@ -33,8 +33,8 @@ impl World {
     }
 
     async fn sound(&self) {
-        let page = oneself::store::Page::After {
-            id: None,
+        let page = oneself::store::Page {
+            after: None,
             limit: 10_000,
         };
         let users = self.server.store.list_users(self.tenant.id(), page).await.unwrap();

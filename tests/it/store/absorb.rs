@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::search::count;
 use super::world::{World, name, sealed};
 use oneself::domain::*;
 use oneself::secret::Digest;
@@ -55,7 +56,7 @@ async fn an_absorbed_user_moves_in_with_all_identities_in_order() {
         "her core id names the survivor"
     );
     assert_eq!(w.key_of(absorbed).await, None);
-    assert_eq!(w.store.count_users(w.tenant).await.unwrap(), 1);
+    assert_eq!(count(&w).await, 1);
     let born = UserRef::Born {
         at: user::Birthplace::Provider("database".into()),
         subject: absorbed.to_string(),

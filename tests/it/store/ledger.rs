@@ -271,7 +271,10 @@ fn choose(chance: &oneself::clock::SeededRandom, of: usize) -> usize {
 /// One act of chance on somebody who is there.
 async fn play(w: &World, chance: &oneself::clock::SeededRandom, n: usize) {
     w.clock.advance(Duration::from_secs(1));
-    let page = Page::Offset { skip: 0, limit: 1_000 };
+    let page = Page {
+        after: None,
+        limit: 1_000,
+    };
     let users = w.store.list_users(w.tenant, page).await.unwrap();
     if users.len() < 4 {
         w.make_user().await;
@@ -333,7 +336,10 @@ async fn sec_ops_05_whatever_was_done_after_a_copy_the_restored_one_is_sound_and
         sound(w.dir.path());
         super::search::check(&old).await;
         let later = ledger(&w).losses.split_off(known);
-        let page = Page::Offset { skip: 0, limit: 1_000 };
+        let page = Page {
+            after: None,
+            limit: 1_000,
+        };
         let now = old.store.list_users(old.tenant, page).await.unwrap();
         let owner = |id: IdentityId| {
             let all = now.iter().flat_map(|found| &found.identities);

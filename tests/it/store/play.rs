@@ -381,8 +381,8 @@ fn told(events: &[Event]) -> Told {
 
 /// That the store holds what the model holds, and what the events tell.
 async fn compare(w: &World, model: &Model, events: &[Event], ever: &[UserId]) {
-    let page = Page::After {
-        id: None,
+    let page = Page {
+        after: None,
         limit: 1_000_000,
     };
     let users = w.store.list_users(w.tenant, page).await.unwrap();

@@ -1,6 +1,7 @@
 //! Tenants, clients, connections and keys.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::world::World;
 use oneself::domain::connection::BUILT_IN;
@@ -231,12 +232,17 @@ async fn sec_api_05_foreign_tenants_see_nothing() {
     assert!(s.find_identity(t, &identity.key).await.unwrap().is_none());
     assert!(s.find_tokens(t, identity.id).await.unwrap().is_none());
     assert!(
-        s.list_users(t, Page::After { id: None, limit: 9 })
+        s.list_users(t, Page { after: None, limit: 9 })
             .await
             .unwrap()
             .is_empty()
     );
-    assert_eq!(s.count_users(t).await.unwrap(), 0);
+    let all = Search {
+        count: true,
+        ..Search::default()
+    };
+    let found = s.search_users(t, all, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(found, Searched::Found(vec![], Some(0)));
     assert!(s.list_events(t, None, 9).await.unwrap().is_empty());
 
     let before = w.get(user).await;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::search::{count, search};
 use super::world::{World, created, name, sealed};
+use oneself::domain::search::{Query, Sort};
 use oneself::domain::user::{Birthplace, Logins};
 use oneself::domain::*;
 use oneself::id::*;
@@ -361,7 +363,7 @@ async fn a_deleted_user_leaves_only_events() {
             .unwrap()
             .is_empty()
     );
-    assert_eq!(w.store.count_users(w.tenant).await.unwrap(), 0);
+    assert_eq!(count(&w).await, 0);
     assert_eq!(w.events().await.len(), events + 1);
     assert_eq!(w.events().await.last().unwrap().what.kind, EventKind::UserDeleted);
     assert!(!w.store.delete_user(w.tenant, id, deleted()).await.unwrap());
@@ -388,33 +390,33 @@ async fn users_are_listed_in_the_order_of_their_ids() {
         let users = w.store.list_users(w.tenant, page).await.unwrap();
         users.into_iter().map(|with| with.user.id).collect::<Vec<_>>()
     };
-    assert_eq!(list(Page::Offset { skip: 0, limit: 100 }).await, ids);
-    assert_eq!(list(Page::Offset { skip: 5, limit: 3 }).await, ids[5..]);
-    assert_eq!(list(Page::Offset { skip: 9, limit: 3 }).await, []);
-    assert_eq!(list(Page::After { id: None, limit: 3 }).await, ids[..3]);
+    let from = async |skip, limit| {
+        let (users, _) = search(&w, &Query::default(), &Sort::default(), skip, limit).await;
+        users.into_iter().map(|with| with.user.id).collect::<Vec<_>>()
+    };
+    assert_eq!(from(0, 100).await, ids);
+    assert_eq!(from(5, 3).await, ids[5..]);
+    assert_eq!(from(9, 3).await, []);
+    assert_eq!(list(Page { after: None, limit: 3 }).await, ids[..3]);
     assert_eq!(
-        list(Page::After {
-            id: Some(ids[2]),
+        list(Page {
+            after: Some(ids[2]),
             limit: 3
         })
         .await,
         ids[3..6]
     );
     assert_eq!(
-        list(Page::After {
-            id: Some(ids[6]),
+        list(Page {
+            after: Some(ids[6]),
             limit: 3
         })
         .await,
         []
     );
-    let first = w
-        .store
-        .list_users(w.tenant, Page::Offset { skip: 1, limit: 1 })
-        .await
-        .unwrap();
+    let (first, _) = search(&w, &Query::default(), &Sort::default(), 1, 1).await;
     assert_eq!(first, [w.get(ids[1]).await]);
-    assert_eq!(w.store.count_users(w.tenant).await.unwrap(), 7);
+    assert_eq!(count(&w).await, 7);
     let same = w.store.list_users_by_email(w.tenant, "same@x").await.unwrap();
     let same: Vec<_> = same.into_iter().map(|with| with.user.id).collect();
     assert_eq!(same, [ids[0], ids[2], ids[4], ids[6]], "oldest first");
@@ -441,7 +443,7 @@ async fn a_creation_with_an_idempotency_key_happens_once() {
     };
     assert_eq!(repeated.user, first);
     assert_eq!(repeated.request, oneself::secret::Digest::of(b"one"));
-    assert_eq!(w.store.count_users(w.tenant).await.unwrap(), 1);
+    assert_eq!(count(&w).await, 1);
     let key = oneself::secret::Digest::of(b"key");
     assert_eq!(w.store.find_once(w.tenant, key, w.now()).await.unwrap(), Some(repeated));
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -84,11 +85,11 @@ macro_rules! delegate {
                 self.inner.$name($($argument),*).await
             })*
 
-            async fn search_users(&self, tenant: TenantId, search: Search) -> StoreResult<Searched> {
+            async fn search_users(&self, tenant: TenantId, search: Search, patience: Duration) -> StoreResult<Searched> {
                 self.call()?;
                 match self.gives_up.load(Ordering::SeqCst) {
                     true => Ok(Searched::GaveUp),
-                    false => self.inner.search_users(tenant, search).await,
+                    false => self.inner.search_users(tenant, search, patience).await,
                 }
             }
         }
@@ -134,7 +135,6 @@ delegate! {
     fn find_former_user(tenant: TenantId, identity: IdentityId) -> Option<UserId>;
     fn find_tokens(tenant: TenantId, identity: IdentityId) -> Option<Sealed>;
     fn list_users(tenant: TenantId, page: Page) -> Vec<UserWithIdentities>;
-    fn count_users(tenant: TenantId) -> u64;
     fn list_users_by_email(tenant: TenantId, email: &str) -> Vec<UserWithIdentities>;
     fn find_login(tenant: TenantId, connection: ConnectionId, name: &LoginName) -> Option<(Identity, Option<String>)>;
     fn create_user(tenant: TenantId, new: NewUser) -> Created;

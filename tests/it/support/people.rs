@@ -131,7 +131,7 @@ impl Side {
         let mut all: Vec<UserWithIdentities> = Vec::new();
         loop {
             let id = all.last().map(|last| last.user.id);
-            let page = Page::After { id, limit: 100 };
+            let page = Page { after: id, limit: 100 };
             let found = server.store.list_users(self.id(), page).await.unwrap();
             if found.is_empty() {
                 return all;

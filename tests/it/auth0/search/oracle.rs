@@ -160,8 +160,8 @@ impl People {
     }
 
     async fn all(&self) -> Vec<UserWithIdentities> {
-        let page = Page::After {
-            id: None,
+        let page = Page {
+            after: None,
             limit: 1_000_000,
         };
         self.store.list_users(self.tenant, page).await.unwrap()
@@ -265,9 +265,13 @@ async fn sec_api_01_what_is_found_is_what_a_naive_look_finds() {
             skip,
             limit,
             count: true,
-            give_up_after: Duration::from_secs(60),
         };
-        let Searched::Found(found, total) = people.store.search_users(people.tenant, search).await.unwrap() else {
+        let Searched::Found(found, total) = people
+            .store
+            .search_users(people.tenant, search, Duration::from_secs(60))
+            .await
+            .unwrap()
+        else {
             panic!("{text}: gave up");
         };
         let found: Vec<UserId> = found.iter().map(|found| found.user.id).collect();
