@@ -26,9 +26,9 @@ macro_rules! time_ordered_id {
             pub fn new(clock: &dyn Clock, random: &dyn Random) -> Self {
                 let mut bytes = [0; 12];
                 random.fill(&mut bytes);
-                let millis = clock.now().as_millisecond().max(0).to_be_bytes();
-                for (to, from) in bytes.iter_mut().zip(millis.iter().skip(2)) {
-                    *to = *from;
+                let [_, _, time @ ..] = clock.now().as_millisecond().max(0).to_be_bytes();
+                if let Some(first) = bytes.first_chunk_mut() {
+                    *first = time;
                 }
                 Self(bytes)
             }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 use crate::app::App;
-use crate::domain::rate::Bucket;
+use crate::domain::rate::{Bucket, host};
 use crate::domain::{Quota, Rate, RateLimit};
 use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId};
@@ -26,7 +26,7 @@ const KEPT: usize = 20_000;
 /// What is counted.
 pub(super) struct Rates {
     by_address: RateLimit,
-    addresses: Buckets<u64>,
+    addresses: Buckets<IpAddr>,
     tenants: Buckets<TenantId>,
     clients: Buckets<ClientId>,
 }
@@ -104,15 +104,6 @@ impl App {
             };
         }
         Ok(quota)
-    }
-}
-
-/// What an address counts as.
-fn host(address: IpAddr) -> u64 {
-    match address.to_canonical() {
-        // No IPv6 network begins like this.
-        IpAddr::V4(address) => u64::from(address.to_bits()),
-        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
     }
 }
 

@@ -4,6 +4,7 @@
 //! of a request, because then a rate of so many a second is the same number a millisecond.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -120,6 +121,14 @@ impl Bucket {
             retry_after: u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(1).max(1),
         };
         if quota.remaining == 0 { Err(quota) } else { Ok(quota) }
+    }
+}
+
+/// What an address is counted as: addresses that one host has at will count as one.
+pub fn host(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 => v4,
     }
 }
 

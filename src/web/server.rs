@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::deadline::{Socket, TimedBody};
 use super::front::Front;
+use crate::domain::rate::host;
 
 /// Above the longest request target that hyper takes, so that a longer one is told from
 /// headers that are too large; what has more than this gets 431.
@@ -232,7 +233,7 @@ impl Crowd {
 
     /// A place for one more connection; `None` when a cap is reached.
     fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = counted_as(address);
+        let address = host(address);
         let mut present = self.present.lock();
         let here = present.by_address.get(&address).copied().unwrap_or(0);
         if present.total >= self.limits.connections || here >= self.limits.per_address {
@@ -269,21 +270,13 @@ impl Drop for Place {
     }
 }
 
-/// Addresses that one host has at will count as one.
-fn counted_as(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn sec_api_12_addresses_are_counted_by_host() {
-        let same = |a: &str, b: &str| counted_as(a.parse().unwrap()) == counted_as(b.parse().unwrap());
+        let same = |a: &str, b: &str| host(a.parse().unwrap()) == host(b.parse().unwrap());
         assert!(same("2001:db8::1", "2001:db8::ffff:1"));
         assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
         assert!(same("::ffff:192.0.2.1", "192.0.2.1"));

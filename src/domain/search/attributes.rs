@@ -116,6 +116,13 @@ pub fn is_claim(path: &str) -> bool {
             || SECRETS.iter().any(|secret| folded.contains(secret)))
 }
 
+/// Whether the values at this path are always of one type. What providers say more than we know
+/// may be of any.
+pub fn is_typed(path: &str) -> bool {
+    const OURS: &[&str] = &["blocked", "email.domain", "last_ip", "last_login", "logins_count"];
+    NAMED.contains(&path) || OURS.contains(&path) || path.starts_with("identities")
+}
+
 /// A value by which a user is found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Term {

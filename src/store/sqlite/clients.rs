@@ -183,13 +183,19 @@ pub(super) fn rotate(tx: &mut Tx<'_>, id: ClientId, secret: Digest) -> Verdict<b
 /// Removes a client.
 pub(super) fn delete(tx: &mut Tx<'_>, id: ClientId) -> Verdict<bool> {
     tx.outdate_known();
-    delete_origins(tx.sql, id)?;
-    let rows = tx.sql.run(
+    let removed = remove(tx.sql, id)?;
+    if removed {
+        tx.lose(Loss::ClientGone { client: id });
+    }
+    Ok(removed)
+}
+
+/// Removes the rows of a client, if there are any.
+pub(super) fn remove(sql: &Sqlite, id: ClientId) -> StoreResult<bool> {
+    delete_origins(sql, id)?;
+    let rows = sql.run(
         "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
         params![id.tenant(), id],
     )?;
-    if rows > 0 {
-        tx.lose(Loss::ClientGone { client: id });
-    }
     Ok(rows > 0)
 }

@@ -12,7 +12,7 @@ use rusqlite::{Connection as Sqlite, params};
 
 use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx};
-use super::{SqliteStore, connections, create_user, identities, keys, terms, users};
+use super::{SqliteStore, clients, connections, create_user, identities, keys, terms, users};
 use crate::domain::{Actor, EventKind, Identity, KeyOwner, NewEvent, Profile, User};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::store::StoreResult;
@@ -265,15 +265,7 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             }
         }
         Loss::ClientGone { client } => {
-            tx.sql.run(
-                "DELETE FROM web_origins WHERE tenant = ?1 AND client = ?2",
-                params![client.tenant(), client],
-            )?;
-            let removed = tx.sql.run(
-                "DELETE FROM clients WHERE tenant = ?1 AND id = ?2",
-                params![client.tenant(), client],
-            )?;
-            done.credentials += removed as u64;
+            done.credentials += u64::from(clients::remove(tx.sql, *client)?);
         }
         Loss::Credentials {
             tenant,

@@ -303,7 +303,12 @@ pub(super) fn end_sessions(
 
 /// Has the ledger say that the sessions of a user who goes have ended.
 pub(super) fn lose_sessions(tx: &mut Tx<'_>, tenant: TenantId, id: UserId) -> StoreResult<()> {
-    if let Some((epoch, _)) = epoch(tx.sql, tenant, id)? {
+    let epoch: Option<i64> = tx.sql.first(
+        "SELECT epoch FROM users WHERE tenant = ?1 AND id = ?2",
+        params![tenant, id],
+        |row| row.get(0),
+    )?;
+    if let Some(epoch) = epoch {
         tx.lose(Loss::Sessions {
             tenant,
             user: id,
@@ -314,20 +319,10 @@ pub(super) fn lose_sessions(tx: &mut Tx<'_>, tenant: TenantId, id: UserId) -> St
     Ok(())
 }
 
-/// The epoch of a user, and whether she is blocked.
-fn epoch(sql: &Sqlite, tenant: TenantId, id: UserId) -> StoreResult<Option<(i64, Option<bool>)>> {
-    sql.first(
-        "SELECT epoch, blocked FROM users WHERE tenant = ?1 AND id = ?2",
-        params![tenant, id],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )
-}
-
 /// Has the ledger say what an update ends: sessions, and a password.
-fn lose_before(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> StoreResult<()> {
+fn lose_before(tx: &mut Tx<'_>, tenant: TenantId, old: &User, update: &UserUpdate) {
     let user = &update.user;
-    let before = epoch(tx.sql, tenant, user.id)?;
-    if before != Some((user.epoch, user.blocked)) {
+    if (old.epoch, old.blocked) != (user.epoch, user.blocked) {
         tx.lose(Loss::Sessions {
             tenant,
             user: user.id,
@@ -342,14 +337,16 @@ fn lose_before(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> StoreR
             identity: *identity,
         });
     }
-    Ok(())
 }
 
 /// Changes a user's own record.
 pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> Verdict<Acted> {
     let id = update.user.id;
-    expect_version(tx.sql, tenant, id, update.expected_version)?;
-    let old = find(tx.sql, tenant, id)?;
+    let old = match find(tx.sql, tenant, id)? {
+        None => return Err(Stop::refused(Acted::NoUser)),
+        Some(old) if old.version != update.expected_version => return Err(Stop::refused(Acted::Changed)),
+        Some(old) => old,
+    };
     if let Some((identity, login)) = &update.login {
         let Some(identity) = identities::of(tx.sql, tenant, id, *identity)? else {
             return Err(Stop::refused(Acted::Changed));
@@ -369,11 +366,9 @@ pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> 
             _ => return Err(Stop::refused(Acted::Changed)),
         }
     }
-    lose_before(tx, tenant, update)?;
+    lose_before(tx, tenant, &old, update);
     put(tx.sql, tenant, &update.user)?;
-    if let Some(old) = &old {
-        terms::update_user(tx.sql, tenant, old)?;
-    }
+    terms::update_user(tx.sql, tenant, &old)?;
     match (&update.event, update.user.logins.last_at) {
         (Some(event), _) => tx.record(tenant, event)?,
         (None, Some(at)) => days::count_log_in(tx.sql, tenant, id, at)?,

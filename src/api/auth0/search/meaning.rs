@@ -141,30 +141,9 @@ fn conditions(clause: &Clause, connections: &[Connection]) -> Result<Vec<Conditi
     };
     // What providers say more than we know may be of any type.
     Ok(match one {
-        Condition::Attribute { path, .. } if is_untyped(&path) => vec![attribute(&path, any(value))],
+        Condition::Attribute { path, .. } if !attributes::is_typed(&path) => vec![attribute(&path, any(value))],
         one => vec![one],
     })
-}
-
-/// Whether the values at a path may be of any type.
-fn is_untyped(path: &str) -> bool {
-    const TYPED: &[&str] = &[
-        "last_login",
-        "last_ip",
-        "logins_count",
-        "blocked",
-        "email",
-        "email.domain",
-        "email_verified",
-        "username",
-        "phone_number",
-        "phone_verified",
-        "name",
-        "nickname",
-        "given_name",
-        "family_name",
-    ];
-    !TYPED.contains(&path) && !path.starts_with("identities")
 }
 
 /// What a term without a field asks for.
