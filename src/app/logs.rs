@@ -18,7 +18,6 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
-use crate::app::search_users::PATIENCE;
 use crate::domain::{Caller, Object, Scope, UserRef};
 use crate::error::{Error, Noun, Result};
 use crate::id::{ClientId, LogId, TenantId, UserId};
@@ -168,6 +167,8 @@ pub struct LogSearch {
     pub limit: u32,
     /// Whether to count all of them.
     pub count: bool,
+    /// How long a search for what they must be like may take.
+    pub patience: Duration,
 }
 
 impl App {
@@ -237,7 +238,7 @@ impl App {
         names: &Names,
         search: &LogSearch,
     ) -> Result<(Vec<ReadLog>, Option<u64>)> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + search.patience;
         let turn = timeout_at(until, self.logs.searches.acquire()).await;
         let _turn = turn.map_err(|_| Error::SearchTooLong)?.map_err(Error::internal)?;
         let (mut shown, mut seen, mut after) = (Vec::new(), 0_u64, search.after);

@@ -18,6 +18,7 @@ use super::search::{Refused, entries, syntax};
 use super::{names, wire};
 use crate::app::App;
 use crate::app::logs::{Fits, LogOrder, LogSearch, ReadLog};
+use crate::app::search_users::PATIENCE;
 use crate::domain::{Caller, Object};
 use crate::error::{Error, Noun};
 use crate::id::LogId;
@@ -57,6 +58,7 @@ pub async fn list(
         skip: offset.start,
         limit: offset.limit,
         count: offset.totals,
+        patience: PATIENCE,
     };
     let (found, total) = app.list_logs(&caller, search).await?;
     let shown = found.into_iter().map(|log| selection.of(show(log))).collect();
@@ -83,6 +85,7 @@ pub async fn of_user(
         skip: offset.start,
         limit: offset.limit,
         count: offset.totals,
+        patience: PATIENCE,
     };
     let (found, total) = app.list_logs(&caller, search).await?;
     let shown = found.into_iter().map(|log| show(log).into()).collect();
@@ -132,6 +135,7 @@ async fn read_on(
         skip: 0,
         limit,
         count: false,
+        patience: PATIENCE,
     };
     let (found, _) = app.list_logs(caller, search).await?;
     let next = found.last().map(|log| log.id).or(after);

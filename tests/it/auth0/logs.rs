@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use oneself::domain::Scope;
+use oneself::app::logs::{LogOrder, LogSearch};
+use oneself::domain::{Object, Scope};
+use oneself::error::Error;
 use oneself::id::ConnectionId;
+use oneself::store::{About, NewLog};
 use serde_json::{Value, json};
 
 use super::*;
@@ -178,6 +181,7 @@ async fn log_ins_are_told_of_and_why_they_failed() {
 #[tokio::test]
 async fn reads_that_show_tokens_are_told_of() {
     let w = World::new().await;
+    w.connection(json!({"name": "twitter", "strategy": "twitter"})).await;
     let link = w.client.post(
         "/link/v1/users",
         json!({"identity": {"connection": "twitter", "subject": "1", "tokens": {"access_token": "very-secret-token"}}}),
@@ -185,12 +189,12 @@ async fn reads_that_show_tokens_are_told_of() {
     let id = link.await.expect(201).json()["id"].as_str().unwrap().to_owned();
     let without = w.only(&[Scope::ReadUsers]).await;
     without.get(&user_path(&format!("auth0|{id}"))).await.expect(200);
-    assert_eq!(types(&w.logs("").await), [""; 0]);
+    assert_eq!(types(&w.logs("").await), ["sapi"], "the connection");
     let shown = w.get(&format!("auth0|{id}")).await.expect(200);
     assert!(shown.text().contains("very-secret-token"));
     w.client.get("/api/v2/users").await.expect(200);
     let logs = w.logs("").await;
-    assert_eq!(types(&logs), ["mgmt_api_read", "mgmt_api_read"]);
+    assert_eq!(types(&logs), ["mgmt_api_read", "mgmt_api_read", "sapi"]);
     assert_eq!(logs[1]["details"]["request"]["method"], "get");
     assert_eq!(logs[1]["description"], "Get a User");
     assert!(!format!("{logs:?}").contains("very-secret-token"));
@@ -335,7 +339,10 @@ async fn sec_ops_11_what_is_personal_in_a_log_goes_with_the_user() {
     w.user("s").await;
     let web = w.web().await;
     web.log_in("p").await;
-    let own = web.client("s").await;
+    let mut request = web.request("s");
+    request["scope"] = "update:current_user_metadata".into();
+    let given = w.server.client().post("/oauth/token", request).await.expect(200).json();
+    let own = w.server.client().bearer(given["access_token"].as_str().unwrap());
     own.patch(&user_path("auth0|s"), json!({"user_metadata": {"hobby": "x"}})).await.expect(200);
     w.link("auth0|p", json!({"provider": "auth0", "user_id": "s"})).await.expect(201);
     let before = w.logs("per_page=100").await;
@@ -391,20 +398,54 @@ async fn sec_ops_11_no_secret_is_in_a_log() {
 
 #[tokio::test]
 async fn entries_are_forgotten_when_their_tenant_says() {
-    let w = World::new().await;
+    let mut w = World::new().await;
     w.user("p").await;
     let week = [("log_retention_days".to_owned(), "7".to_owned())];
     w.server.app.set_settings("acme", &week).await.unwrap();
     assert_eq!(w.logs("").await.len(), 2);
     w.server.advance(Duration::from_secs(6 * 86_400));
+    w.client = w.tenant.client().await;
     w.user("q").await;
     w.server.app.write_logs().await;
     assert_eq!(w.server.app.forget_logs().await.unwrap(), 0);
     w.server.advance(Duration::from_secs(86_400 + 1));
+    w.client = w.tenant.client().await;
     assert_eq!(w.server.app.forget_logs().await.unwrap(), 2);
     assert_eq!(w.logs("").await.len(), 2);
     for wrong in ["0", "x", "-1", "3651"] {
         let wrong = [("log_retention_days".to_owned(), wrong.to_owned())];
         assert!(w.server.app.set_settings("acme", &wrong).await.is_err());
     }
+}
+
+#[tokio::test]
+async fn a_search_of_logs_that_takes_too_long_is_given_up() {
+    let w = World::new().await;
+    let told = |n: u64| NewLog {
+        tenant: w.tenant.id(),
+        client: w.tenant.credentials.client_id,
+        about: About::Nobody,
+        at: w.server.app.now(),
+        entry: json!({"type": "sapi", "n": n}).as_object().unwrap().clone(),
+        personal: Object::new(),
+    };
+    w.server.store.append_logs((0..300).map(told).collect()).await.unwrap();
+    let caller = w.server.app.authenticate(&w.tenant.token(Scopes::for_machines()).await).await.unwrap();
+    let search = |kind: &'static str, patience| {
+        let search = LogSearch {
+            user: None,
+            fits: Some(Box::new(move |log| log.entry["type"] == kind)),
+            order: LogOrder::Newest,
+            after: None,
+            skip: 0,
+            limit: 100,
+            count: false,
+            patience,
+        };
+        w.server.app.list_logs(&caller, search)
+    };
+    let (found, _) = search("sapi", Duration::ZERO).await.unwrap();
+    assert_eq!(found.len(), 100, "what is found at once is shown");
+    assert!(matches!(search("s", Duration::ZERO).await, Err(Error::SearchTooLong)));
+    assert!(search("s", Duration::from_secs(600)).await.unwrap().0.is_empty());
 }

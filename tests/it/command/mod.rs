@@ -1,5 +1,6 @@
 //! The command line, as whoever types it sees it: the real binary, in a folder of its own.
 
+mod audit;
 mod backup;
 mod bench;
 mod demo;
