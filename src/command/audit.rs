@@ -90,7 +90,10 @@ pub fn fault(found: &Examined) -> Option<String> {
         Fault::Cut(place) => format!("the chain lacks event number {place}"),
         Fault::Moved => "the chain does not end where it was noted to: events were cut off at its end".to_owned(),
     };
-    Some(format!("{what}; the {} before it are as they were written", found.sound))
+    Some(format!(
+        "{what}; the {} before it are as they were written",
+        found.sound
+    ))
 }
 
 /// That a chain never had a head that was kept.
@@ -106,7 +109,9 @@ fn lacks(found: &Examined, kept: Option<&Digest>) -> Option<String> {
 }
 
 fn sound(found: &Examined) -> String {
-    let head = found.head.map_or_else(|| "-".to_owned(), |head| hex::encode(head.as_bytes()));
+    let head = found
+        .head
+        .map_or_else(|| "-".to_owned(), |head| hex::encode(head.as_bytes()));
     let kept = found
         .kept_at
         .map(|count| format!("; the head that was kept is that of {count}"));
@@ -114,12 +119,19 @@ fn sound(found: &Examined) -> String {
         0 => String::new(),
         count => format!(", {count} not chained yet"),
     };
-    format!("{} events as they were written{late}; head {head}{}", found.sound, kept.unwrap_or_default())
+    format!(
+        "{} events as they were written{late}; head {head}{}",
+        found.sound,
+        kept.unwrap_or_default()
+    )
 }
 
 fn parse_head(text: &str) -> Result<Digest, Failure> {
     let wrong = || Failure::Usage("--head takes 64 hex digits, as `audit head` prints them".to_owned());
-    let bytes: [u8; 32] = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(wrong)?;
+    let bytes: [u8; 32] = hex::decode(text)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(wrong)?;
     Ok(Digest::from_bytes(bytes))
 }
 
@@ -135,7 +147,13 @@ pub fn heads(all: &[(Tenant, Option<Head>)]) -> Answer {
     };
     let line = |(tenant, head): &(Tenant, Option<Head>)| match head {
         None => format!("{}  0  -  -", tenant.name),
-        Some(head) => format!("{}  {}  {}  {}", tenant.name, head.count, hex::encode(head.hash.as_bytes()), head.at),
+        Some(head) => format!(
+            "{}  {}  {}  {}",
+            tenant.name,
+            head.count,
+            hex::encode(head.hash.as_bytes()),
+            head.at
+        ),
     };
     Answer {
         data: all.iter().map(shown).collect::<Value>(),

@@ -117,7 +117,10 @@ impl Happened for Ended {
         put("scope", attempt.scope);
         if identity.is_some() {
             put("connection", Some(attempt.realm));
-            put("connection_id", identity.map(|identity| identity.key.connection.to_string()));
+            put(
+                "connection_id",
+                identity.map(|identity| identity.key.connection.to_string()),
+            );
             put("strategy", Some("auth0".to_owned()));
             put("strategy_type", Some("database".to_owned()));
         }

@@ -13,9 +13,9 @@ use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::connection_bodies::{Changes, read};
-use super::journal::Erased;
 use super::error::{self, Problem};
 use super::identities::{CONNECTION_ID_PATTERN, is_connection_id};
+use super::journal::Erased;
 use super::paging::{Checkpoint, List, Pages, Selection, beginning};
 use super::wire;
 use crate::app::App;

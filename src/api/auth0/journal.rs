@@ -22,9 +22,9 @@ use super::{Route, names};
 use crate::app::App;
 use crate::app::logs::{About, Happened, Told};
 use crate::domain::{Caller, Object};
-use crate::web::{Arrival, Refusal};
 use crate::web::overheard::{Overheard, overhear};
 use crate::web::path;
+use crate::web::{Arrival, Refusal};
 
 /// The longest body of a request or answer that is looked at.
 const LIMIT_BYTES: usize = 8 * 1024;
@@ -155,7 +155,11 @@ impl Call {
             sent: watched.sent.as_ref().map(Overheard::take).unwrap_or_default(),
             status: response.status(),
             erased: response.extensions().get::<Erased>().is_some(),
-            answer: if answer.len() > LIMIT_BYTES { Bytes::new() } else { answer },
+            answer: if answer.len() > LIMIT_BYTES {
+                Bytes::new()
+            } else {
+                answer
+            },
             watched,
         }
     }
@@ -201,7 +205,8 @@ impl Happened for Call {
         let mut personal = Object::new();
         entry.insert("client_id".to_owned(), caller.client.to_string().into());
         way.tell_host(&mut entry);
-        if let Some(user) = &user {
+        // What a person may not do is often to somebody else.
+        if let Some(user) = user.as_ref().filter(|_| done || caller.user.is_none()) {
             entry.insert("user_id".to_owned(), user.as_str().into());
         }
         let name = || text("email").or_else(|| text("username")).or_else(|| text("name"));
@@ -209,7 +214,11 @@ impl Happened for Call {
             personal.insert("user_name".to_owned(), name.into());
         }
         // A machine's address is nobody's, a person's is hers.
-        way.tell(if caller.user.is_some() { &mut personal } else { &mut entry });
+        way.tell(if caller.user.is_some() {
+            &mut personal
+        } else {
+            &mut entry
+        });
         let told = |kind: &str, description: &str, more: &Object| {
             let mut entry = entry.clone();
             entry.insert("type".to_owned(), kind.into());
@@ -233,7 +242,11 @@ impl Happened for Call {
             let connection = sent.as_ref().and_then(|sent| sent.get("connection")).cloned();
             let at_connection = connection.map(|name| Object::from_iter([("connection".to_owned(), name)]));
             for (kind, description) in self.also() {
-                all.push(told(kind, description, at_connection.as_ref().unwrap_or(&Object::new())));
+                all.push(told(
+                    kind,
+                    description,
+                    at_connection.as_ref().unwrap_or(&Object::new()),
+                ));
             }
         } else if (route.method, route.path) == ("DELETE", "/api/v2/users/{id}") {
             all.push(told("fdu", "Failed user deletion", &Object::new()));
@@ -241,7 +254,12 @@ impl Happened for Call {
 
         let scopes = route.any_of.iter().filter(|scope| caller.scopes.has(**scope));
         let mut call = told(self.kind(), does(route), &Object::new());
-        let public = json!({
+        let refused = answered
+            .as_ref()
+            .filter(|_| !done)
+            .and_then(Value::as_object)
+            .map(refusal);
+        let mut public = json!({
             "request": {
                 "method": route.method.to_lowercase(),
                 "path": uri.path().chars().take(512).collect::<String>(),
@@ -253,6 +271,9 @@ impl Happened for Call {
             },
             "response": { "statusCode": self.status.as_u16() },
         });
+        if let (Some(refused), Some(Value::Object(response))) = (refused, public.get_mut("response")) {
+            response.insert("body".to_owned(), refused);
+        }
         call.entry.insert("details".to_owned(), public);
         let (mut request, mut response) = (Object::new(), Object::new());
         if let Some(body) = sent {
@@ -263,18 +284,24 @@ impl Happened for Call {
         }
         let body = match done {
             true => masked::json(&self.answer, Values::Shown),
-            false => answered.map(refusal),
+            // The code is ours; the sentence may name what was sent.
+            false => text("message").map(|message| json!({ "message": message })),
         };
         if let Some(body) = body {
             response.insert("body".to_owned(), body);
         }
-        call.personal.insert("details".to_owned(), json!({"request": request, "response": response}));
+        call.personal
+            .insert("details".to_owned(), json!({"request": request, "response": response}));
         let mut from = Object::new();
         way.tell(&mut from);
         if let Some(agent) = from.remove("user_agent") {
             from.insert("userAgent".to_owned(), agent);
         }
-        let whose = if caller.user.is_some() { &mut call.personal } else { &mut call.entry };
+        let whose = if caller.user.is_some() {
+            &mut call.personal
+        } else {
+            &mut call.entry
+        };
         if let Some(Value::Object(request)) = whose.get_mut("details").and_then(|details| details.get_mut("request")) {
             request.extend(from);
         }
@@ -300,7 +327,10 @@ impl Call {
     fn also(&self) -> Vec<(&'static str, &'static str)> {
         let route = self.watched.route;
         let sent: Option<Object> = serde_json::from_slice(&self.sent).ok();
-        let changed = |name: &str| sent.as_ref().is_some_and(|sent| sent.get(name).is_some_and(|it| !it.is_null()));
+        let changed = |name: &str| {
+            sent.as_ref()
+                .is_some_and(|sent| sent.get(name).is_some_and(|it| !it.is_null()))
+        };
         let mut also = Vec::new();
         match (route.method, route.path) {
             ("POST", "/api/v2/users") => also.push(("ss", "Successful signup")),
@@ -322,13 +352,11 @@ impl Call {
     }
 }
 
-/// What may be kept of a refusal: our own words.
-fn refusal(answered: Value) -> Value {
-    let Value::Object(mut members) = answered else {
-        return Value::Null;
-    };
-    members.retain(|name, _| ["statusCode", "error", "message", "errorCode"].contains(&name.as_str()));
-    Value::Object(members)
+/// What of a refusal is never anybody's own.
+fn refusal(answered: &Object) -> Value {
+    let known = |(name, _): &(&String, &Value)| ["statusCode", "error", "errorCode"].contains(&name.as_str());
+    let members = answered.iter().filter(known);
+    Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// What a route does, as logs say it.
@@ -371,7 +399,12 @@ mod tests {
     #[test]
     fn every_route_that_changes_something_says_what_it_does() {
         for route in super::super::GUARDED {
-            assert!(route.method == "GET" || !does(route).is_empty(), "{} {}", route.method, route.path);
+            assert!(
+                route.method == "GET" || !does(route).is_empty(),
+                "{} {}",
+                route.method,
+                route.path
+            );
         }
     }
 }

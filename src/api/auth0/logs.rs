@@ -153,7 +153,7 @@ async fn read_on(
 fn show(log: ReadLog) -> Object {
     let mut entry = log.entry;
     let id = log.id.to_string();
-    entry.insert("date".to_owned(), wire::time(log.at).into());
+    entry.insert("date".to_owned(), wire::time(log.at));
     entry.insert("log_id".to_owned(), id.as_str().into());
     entry.insert("_id".to_owned(), id.into());
     entry

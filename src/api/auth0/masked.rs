@@ -186,7 +186,10 @@ mod tests {
 
     #[test]
     fn what_is_long_deep_or_no_json_is_cut() {
-        let long = shown(&json!({"name": "é".repeat(1000), "callbacks": vec!["x"; 100]}), Values::Shown);
+        let long = shown(
+            &json!({"name": "é".repeat(1000), "callbacks": vec!["x"; 100]}),
+            Values::Shown,
+        );
         assert_eq!(long["name"].as_str().unwrap().chars().count(), CHARS);
         assert_eq!(long["callbacks"].as_array().unwrap().len(), ITEMS);
         let mut deep = json!("x");

@@ -81,7 +81,11 @@ async fn give(
     }
     let (id, secret) = credentials(headers, &mut fields)?;
     noted.client = id.parse().ok();
-    noted.on_behalf = if grant == CLIENT_CREDENTIALS { For::Client } else { For::Person };
+    noted.on_behalf = if grant == CLIENT_CREDENTIALS {
+        For::Client
+    } else {
+        For::Person
+    };
     let client = app.authenticate_client(&id, &secret).await?;
     noted.is_proved = true;
     app.admit(client.id).await?;

@@ -12,9 +12,9 @@ use rusqlite::{Connection as Sqlite, Row, params};
 
 use super::rows::{Json, Millis, Sql as _};
 use super::writer::{Tx, Verdict};
-use super::{SqliteStore, users};
+use super::{SqliteStore, identities, users};
 use crate::clock::Random;
-use crate::domain::Object;
+use crate::domain::{IdentityKey, Object, UserRef};
 use crate::id::{LogId, TenantId, UserId};
 use crate::store::{About, Log, LogOrder, LogPage, Logs, NewLog, StoreResult};
 
@@ -28,7 +28,7 @@ impl Logs for SqliteStore {
             let user = |log: &NewLog| match &log.about {
                 About::Nobody => Ok(None),
                 About::User(user) => Ok(Some(*user)),
-                About::Named(which) => users::find_id(sql, log.tenant, which),
+                About::Named(which) => find_person(sql, log.tenant, which),
             };
             new.iter().map(user).collect::<StoreResult<Vec<_>>>()
         })?;
@@ -76,6 +76,28 @@ impl Logs for SqliteStore {
             true => self.writer.act(vec![], move |tx, _| forget(tx, tenant, until)).await,
         }
     }
+}
+
+/// The core id of who is called so, or was before she became part of another: an entry may be
+/// written after that.
+fn find_person(sql: &Sqlite, tenant: TenantId, which: &UserRef) -> StoreResult<Option<UserId>> {
+    let UserRef::Born { at, subject } = which else {
+        return users::find_id(sql, tenant, which);
+    };
+    if let Some(user) = users::find_id(sql, tenant, which)? {
+        return Ok(Some(user));
+    }
+    for (connection, issuer) in users::birthplaces(sql, tenant, at)? {
+        let key = IdentityKey {
+            connection,
+            issuer,
+            subject: subject.clone(),
+        };
+        if let Some(identity) = identities::find(sql, tenant, &key)? {
+            return users::find_former(sql, tenant, identity.id);
+        }
+    }
+    Ok(None)
 }
 
 fn append(tx: &mut Tx<'_>, new: &[NewLog], users: &[Option<UserId>]) -> Verdict<()> {

@@ -25,7 +25,10 @@ fn sec_ops_11_heads_are_printed_and_the_first_changed_event_is_named() {
     let mut client = server.client();
     let mut make = |n: usize| {
         let account = json!({"connection": "twitter", "subject": n.to_string()});
-        client.post("/link/v1/users", &json!({"identity": account})).unwrap().expect(201);
+        client
+            .post("/link/v1/users", &json!({"identity": account}))
+            .unwrap()
+            .expect(201);
     };
     (0..3).for_each(&mut make);
     let (exit, heads, _) = asked(&installation, &["audit", "head", "--json"]);
@@ -44,7 +47,13 @@ fn sec_ops_11_heads_are_printed_and_the_first_changed_event_is_named() {
 
     let (exit, said, _) = asked(&installation, &with_head);
     assert_eq!(exit, 0, "without a server too: {said}");
-    assert!(said["checks"][0]["says"].as_str().unwrap().contains(&format!("that of {count}")), "{said}");
+    assert!(
+        said["checks"][0]["says"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("that of {count}")),
+        "{said}"
+    );
     let (exit, later, _) = asked(&installation, &["audit", "head", "--json", "--tenant", &tenant]);
     assert_eq!(exit, 0);
     assert_ne!(later[0]["head"], heads[0]["head"]);
@@ -56,15 +65,24 @@ fn sec_ops_11_heads_are_printed_and_the_first_changed_event_is_named() {
     }
     assert_eq!(asked(&installation, &["audit", "verify", "--tenant", "nobody"]).0, 1);
     let other = "00".repeat(32);
-    let (exit, said, _) = asked(&installation, &["audit", "verify", "--json", "--tenant", &tenant, "--head", &other]);
+    let (exit, said, _) = asked(
+        &installation,
+        &["audit", "verify", "--json", "--tenant", &tenant, "--head", &other],
+    );
     assert_eq!((exit, &said["sound"]), (1, &json!(false)));
-    assert!(said["checks"][0]["says"].as_str().unwrap().contains("never ended"), "{said}");
+    assert!(
+        said["checks"][0]["says"].as_str().unwrap().contains("never ended"),
+        "{said}"
+    );
 
     let data = Connection::open(installation.data().join("data.db")).unwrap();
     let event: String = data
-        .query_row("SELECT lower(hex(event)) FROM trail WHERE position = 2", [], |row| row.get(0))
+        .query_row("SELECT lower(hex(event)) FROM trail WHERE position = 2", [], |row| {
+            row.get(0)
+        })
         .unwrap();
-    data.execute("UPDATE events SET at = at - 1 WHERE lower(hex(id)) = ?1", [&event]).unwrap();
+    data.execute("UPDATE events SET at = at - 1 WHERE lower(hex(id)) = ?1", [&event])
+        .unwrap();
     drop(data);
     for command in [&verify[..], &["doctor", "--json"]] {
         let (exit, said, _) = asked(&installation, command);

@@ -6,6 +6,7 @@ mod bench;
 mod demo;
 mod doctor;
 mod lock;
+mod logs;
 mod orders;
 mod start_matrix;
 

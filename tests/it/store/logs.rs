@@ -78,13 +78,19 @@ async fn entries_are_listed_both_ways_page_by_page() {
     }
     assert_eq!(w.store.count_logs(w.tenant, None).await.unwrap(), 20);
     assert_eq!(w.store.count_logs(w.tenant, Some(user)).await.unwrap(), 5);
-    assert_eq!(w.store.find_log(w.tenant, all[3].id).await.unwrap().as_ref(), Some(&all[3]));
+    assert_eq!(
+        w.store.find_log(w.tenant, all[3].id).await.unwrap().as_ref(),
+        Some(&all[3])
+    );
     let foreign = w.foreign().await;
     assert_eq!(foreign.logs(None, LogOrder::Oldest).await, []);
     assert_eq!(foreign.store.find_log(foreign.tenant, all[3].id).await.unwrap(), None);
     // Ids go on growing after a start, whatever the clock says.
     let w = w.reopened_beside(foreign);
-    w.store.append_logs(vec![w.told(About::Nobody, 20).await]).await.unwrap();
+    w.store
+        .append_logs(vec![w.told(About::Nobody, 20).await])
+        .await
+        .unwrap();
     assert!(w.logs(None, LogOrder::Newest).await[0].id > all[19].id);
 }
 
@@ -104,7 +110,10 @@ async fn nothing_is_written_for_clients_that_are_not_there() {
     made_up.client = ClientId::new(w.tenant, w.random.as_ref());
     let mut crossed = w.told(About::Nobody, 2).await;
     crossed.client = foreign.client_id().await;
-    w.store.append_logs(vec![made_up, crossed, w.told(About::Nobody, 3).await]).await.unwrap();
+    w.store
+        .append_logs(vec![made_up, crossed, w.told(About::Nobody, 3).await])
+        .await
+        .unwrap();
     assert_eq!(numbers(&w.logs(None, LogOrder::Oldest).await), [3]);
     assert_eq!(foreign.logs(None, LogOrder::Oldest).await, []);
 }
@@ -126,36 +135,55 @@ async fn sec_ops_11_what_is_personal_is_kept_for_nobody_who_is_gone() {
     w.store.append_logs(entries().await).await.unwrap();
     let absorb = w.absorb_of(survivor, absorbed).await;
     assert_eq!(w.store.absorb(w.tenant, absorb).await.unwrap(), Acted::Done);
-    w.store.append_logs(vec![w.told(About::User(absorbed), 5).await]).await.unwrap();
+    let born = About::Named(UserRef::Born {
+        at: user::Birthplace::Provider("database".into()),
+        subject: absorbed.to_string(),
+    });
+    w.store
+        .append_logs(vec![w.told(About::User(absorbed), 5).await, w.told(born, 6).await])
+        .await
+        .unwrap();
     let personal = async || {
         let all = w.logs(None, LogOrder::Oldest).await;
         let kept = all.iter().filter(|log| !log.personal.is_empty());
         numbers(&kept.cloned().collect::<Vec<_>>())
     };
-    assert_eq!(personal().await, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(personal().await, [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(numbers(&w.logs(Some(absorbed), LogOrder::Oldest).await), [1, 5, 6]);
     let event = w.event(survivor, EventKind::UserDeleted);
     assert!(w.store.delete_user(w.tenant, survivor, event).await.unwrap());
     assert_eq!(personal().await, [2, 4]);
     // What was noted before and comes only now.
     w.store.append_logs(entries().await).await.unwrap();
     assert_eq!(personal().await, [2, 4, 2, 4]);
-    assert_eq!(w.store.count_logs(w.tenant, None).await.unwrap(), 11);
+    assert_eq!(w.store.count_logs(w.tenant, None).await.unwrap(), 12);
 }
 
 #[tokio::test]
 async fn old_entries_are_forgotten_some_at_a_time() {
     let w = World::new().await;
     let foreign = w.foreign().await;
-    foreign.store.append_logs(vec![foreign.told(About::Nobody, 0).await]).await.unwrap();
+    foreign
+        .store
+        .append_logs(vec![foreign.told(About::Nobody, 0).await])
+        .await
+        .unwrap();
     let mut new = Vec::new();
     for n in 0..2_500 {
         new.push(w.told(About::Nobody, n).await);
     }
     w.store.append_logs(new).await.unwrap();
     let before = w.now();
-    assert_eq!(w.store.forget_logs(w.tenant, before).await.unwrap(), 0, "not what is as old");
+    assert_eq!(
+        w.store.forget_logs(w.tenant, before).await.unwrap(),
+        0,
+        "not what is as old"
+    );
     w.clock.advance(Duration::from_secs(1));
-    w.store.append_logs(vec![w.told(About::Nobody, 9_999).await]).await.unwrap();
+    w.store
+        .append_logs(vec![w.told(About::Nobody, 9_999).await])
+        .await
+        .unwrap();
     let mut gone = Vec::new();
     loop {
         match w.store.forget_logs(w.tenant, w.now()).await.unwrap() {

@@ -107,10 +107,15 @@ async fn sec_ops_11_an_edited_event_is_named_whatever_was_edited() {
             w.tamper(&format!("UPDATE events SET {back} {row}"));
             assert_eq!(w.examined(None).fault, None, "{back}");
         }
-        w.tamper(&format!("DELETE FROM events {row}; INSERT INTO events SELECT * FROM kept; DROP TABLE kept"));
+        w.tamper(&format!(
+            "DELETE FROM events {row}; INSERT INTO events SELECT * FROM kept; DROP TABLE kept"
+        ));
         assert_eq!(w.examined(None).fault, None, "put back as it was");
     }
-    w.tamper(&format!("UPDATE trail SET hash = zeroblob(32) WHERE event = {}", hex(ids[4])));
+    w.tamper(&format!(
+        "UPDATE trail SET hash = zeroblob(32) WHERE event = {}",
+        hex(ids[4])
+    ));
     assert_eq!(w.examined(None).fault, Some(Fault::Edited(ids[4])));
 }
 
@@ -148,7 +153,10 @@ async fn sec_ops_11_an_end_that_was_cut_off_is_noticed_and_by_a_kept_head_whatev
     assert_eq!(w.examined(None).fault, Some(Fault::Moved));
     w.tamper("UPDATE trail_heads SET position = 4, hash = (SELECT hash FROM trail WHERE position = 4), event = (SELECT event FROM trail WHERE position = 4)");
     let found = w.examined(None);
-    assert_eq!(found.fault, None, "whoever makes all of it fit is not found without a head");
+    assert_eq!(
+        found.fault, None,
+        "whoever makes all of it fit is not found without a head"
+    );
     assert_eq!(w.examined(Some(kept)).kept_at, None);
     assert_eq!(w.examined(found.head).kept_at, Some(4));
 
@@ -175,7 +183,10 @@ async fn sec_ops_11_every_state_difference_has_one_audit_row_and_the_chain_holds
     let mut users = vec![w.make_user().await, w.make_user().await];
     let (mut done, mut refused) = (0, 0);
     let state = async || {
-        let page = Page { after: None, limit: 1_000 };
+        let page = Page {
+            after: None,
+            limit: 1_000,
+        };
         w.store.list_users(w.tenant, page).await.unwrap()
     };
     for n in 0..300 {
@@ -187,11 +198,17 @@ async fn sec_ops_11_every_state_difference_has_one_audit_row_and_the_chain_holds
             (0, _) => users.push(w.make_user().await),
             (1 | 2, _) => {
                 let subject = pick(&*w.random, 20).to_string();
-                w.store.link(w.tenant, w.link(user, w.with_tokens(&w.twitter, &subject))).await.unwrap();
+                w.store
+                    .link(w.tenant, w.link(user, w.with_tokens(&w.twitter, &subject)))
+                    .await
+                    .unwrap();
             }
             (3, Some(found)) => {
                 let identity = &found.identities[pick(&*w.random, found.identities.len())];
-                w.store.refresh(w.tenant, w.refresh_of(identity, Proof::IdToken)).await.unwrap();
+                w.store
+                    .refresh(w.tenant, w.refresh_of(identity, Proof::IdToken))
+                    .await
+                    .unwrap();
             }
             (4, Some(found)) => {
                 let identity = &found.identities[pick(&*w.random, found.identities.len())];

@@ -1,12 +1,11 @@
-//! What the log tells: of each call, of log-ins, to whom, in which order; and what it never does.
+//! What the log tells: of each call, of log-ins; and what it never does.
+
+mod reading;
 
 use std::time::Duration;
 
-use oneself::app::logs::{LogOrder, LogSearch};
-use oneself::domain::{Object, Scope};
-use oneself::error::Error;
+use oneself::domain::Scope;
 use oneself::id::ConnectionId;
-use oneself::store::{About, NewLog};
 use serde_json::{Value, json};
 
 use super::*;
@@ -22,7 +21,14 @@ impl World {
 
     async fn logs_of(&self, id: &str) -> Vec<Value> {
         let path = format!("{}/logs", user_path(id));
-        self.client.get(&path).await.expect(200).json().as_array().unwrap().clone()
+        self.client
+            .get(&path)
+            .await
+            .expect(200)
+            .json()
+            .as_array()
+            .unwrap()
+            .clone()
     }
 }
 
@@ -71,13 +77,19 @@ async fn calls_that_change_something_are_told_of_and_reads_are_not() {
 
     let refused = &logs[1];
     assert_eq!(refused["details"]["response"]["statusCode"], 409);
-    assert_eq!(refused["details"]["response"]["body"]["errorCode"], "identity_already_exists");
+    assert_eq!(
+        refused["details"]["response"]["body"]["errorCode"],
+        "identity_already_exists"
+    );
     assert_eq!(
         refused["details"]["request"]["body"],
         json!({"provider": "*****", "user_id": "*****"}),
         "what was refused may be anything"
     );
-    let one = w.client.get(&format!("{LOGS}/{}", link["log_id"].as_str().unwrap())).await;
+    let one = w
+        .client
+        .get(&format!("{LOGS}/{}", link["log_id"].as_str().unwrap()))
+        .await;
     assert_eq!(one.expect(200).json(), *link);
     for unknown in ["log_000000000000000000000000", "1", "log_x"] {
         super::refused(&w.client.get(&format!("{LOGS}/{unknown}")).await, 404, "inexistent_log");
@@ -106,7 +118,8 @@ async fn what_becomes_of_a_user_is_told_beside_the_call() {
     assert_eq!(
         types(&logs),
         [
-            "sapi", "sapi", "ss", "sapi", "sce", "sapi", "scp", "sapi", "scu", "sapi", "fapi", "fdu", "sapi", "sdu", "sapi"
+            "sapi", "sapi", "ss", "sapi", "sce", "sapi", "scp", "sapi", "scu", "sapi", "fapi", "fdu", "sapi", "sdu",
+            "sapi"
         ]
     );
     assert_eq!(logs[2]["connection"], "names");
@@ -136,7 +149,10 @@ async fn log_ins_are_told_of_and_why_they_failed() {
     ask(with("p", "password", "wrong")).await.expect(403);
     ask(web.request("nobody")).await.expect(403);
     ask(with("x", "username", "My-Secret-Password-1")).await.expect(403);
-    w.client.patch(&user_path("auth0|p"), json!({"blocked": true})).await.expect(200);
+    w.client
+        .patch(&user_path("auth0|p"), json!({"blocked": true}))
+        .await
+        .expect(200);
     ask(web.request("p")).await.expect(403);
     web.machine().await;
     w.server.advance(Duration::from_secs(2));
@@ -171,11 +187,20 @@ async fn log_ins_are_told_of_and_why_they_failed() {
     assert!(!typo.to_string().contains("My-Secret"), "a password in the wrong field");
     assert_eq!(logs[0]["description"], "invalid_client");
     // Hers, and nobody else's.
-    assert_eq!(types(&w.logs_of("auth0|p").await), ["f", "sapi", "fp", "s", "ss", "sapi"]);
+    assert_eq!(
+        types(&w.logs_of("auth0|p").await),
+        ["f", "sapi", "fp", "s", "ss", "sapi"]
+    );
     assert_eq!(w.logs_of("auth0|nobody").await, [] as [Value; 0]);
-    let total = w.client.get(&format!("{}/logs?include_totals=true&per_page=2", user_path("auth0|p"))).await;
+    let total = w
+        .client
+        .get(&format!("{}/logs?include_totals=true&per_page=2", user_path("auth0|p")))
+        .await;
     let total = total.expect(200).json();
-    assert_eq!([&total["start"], &total["limit"], &total["length"], &total["total"]], [0, 2, 2, 6]);
+    assert_eq!(
+        [&total["start"], &total["limit"], &total["length"], &total["total"]],
+        [0, 2, 2, 6]
+    );
 }
 
 #[tokio::test]
@@ -214,125 +239,6 @@ async fn whoever_asks_too_often_is_told_once_a_minute() {
 }
 
 #[tokio::test]
-async fn pages_go_by_number_up_to_the_wall_and_from_an_entry_without_end() {
-    let w = World::new().await;
-    for n in 0..7 {
-        w.user(&format!("u{n}")).await;
-    }
-    let all = w.logs("sort=date:1&per_page=100").await;
-    assert_eq!(all.len(), 14);
-    let page = w.client.get(&format!("{LOGS}?per_page=5&page=2&include_totals=true&sort=date:1")).await;
-    let page = page.expect(200).json();
-    assert_eq!([&page["start"], &page["limit"], &page["length"], &page["total"]], [10, 5, 4, 14]);
-    assert_eq!(page["logs"].as_array().unwrap(), &all[10..]);
-    assert_eq!(w.logs("page=9&per_page=100").await, [] as [Value; 0]);
-    refused(&w.client.get(&format!("{LOGS}?page=10&per_page=100")).await, 400, "invalid_paging");
-    let shown = w.logs("fields=type,log_id&per_page=1").await;
-    assert_eq!(shown[0].as_object().unwrap().len(), 2);
-    let shown = w.logs("fields=details&include_fields=false&per_page=1").await;
-    assert!(shown[0].get("details").is_none() && shown[0].get("type").is_some());
-
-    // From an entry on; what else is asked is ignored.
-    let mut address = format!("{LOGS}?take=5&page=99999&sort=nothing");
-    let mut found = Vec::new();
-    for expected in [5, 5, 4, 0] {
-        let reply = w.client.get(&address).await.expect(200);
-        let page = reply.json().as_array().unwrap().clone();
-        assert_eq!(page.len(), expected);
-        found.extend(page);
-        let link = reply.header("link");
-        let next = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
-        let next = next.strip_prefix(w.server.issuer().trim_end_matches('/')).unwrap();
-        if expected == 0 {
-            assert_eq!(next, address, "nothing is newer");
-        }
-        address = next.to_owned();
-    }
-    assert_eq!(found, all);
-    w.user("later").await;
-    assert_eq!(w.client.get(&address).await.expect(200).json().as_array().unwrap().len(), 2);
-    for (query, field) in [
-        ("take=0", "take"),
-        ("take=101", "take"),
-        ("take=x", "take"),
-        ("from=x", "from"),
-        ("from=evt_000000000000000000000000", "from"),
-        ("per_page=0", "per_page"),
-        ("per_page=101", "per_page"),
-        ("page=-1", "page"),
-        ("sort=type:1", "sort"),
-        ("sort=date", "sort"),
-        ("include_totals=yes", "include_totals"),
-        ("fields=a,,b", "fields"),
-        ("include_fields=1", "include_fields"),
-        ("q=details.x:1", "q"),
-        ("q=date:soon", "q"),
-        ("search=type:(s", "search"),
-        ("nothing=1", "nothing"),
-    ] {
-        let reply = w.client.get(&format!("{LOGS}?{query}")).await;
-        refused(&reply, 400, "invalid_query_string");
-        assert!(reply.json()["message"].as_str().unwrap().contains(field), "{query}: {}", reply.text());
-    }
-}
-
-#[tokio::test]
-async fn entries_are_searched_by_what_is_documented() {
-    let w = World::new().await;
-    w.user("p").await;
-    let web = w.web().await;
-    web.log_in("p").await;
-    w.server.advance(Duration::from_secs(86_400));
-    w.client.delete(&user_path("auth0|nobody")).await.expect(204);
-    for (query, expected) in [
-        ("type:s", 1),
-        ("type:(s OR sapi)", 3),
-        ("NOT type:sapi", 2),
-        ("type:s*", 4),
-        ("user_id:\"auth0|p\"", 3),
-        ("user_name:\"P@x.example\"", 3),
-        ("description:*USER*", 2),
-        ("client_name:web", 1),
-        ("connection:*Password*", 2),
-        ("ip:127.0.0.1 AND type:s", 1),
-        ("date:2026-01-02", 3),
-        ("date:[2026-01-03 TO *]", 1),
-        ("date:{2026-01-03 TO *]", 0),
-        ("date:[* TO 2026-01-02} OR type:s", 1),
-        ("_exists_:connection_id", 1),
-        ("web", 1),
-        ("nothing-like-it", 0),
-    ] {
-        let found = w.client.get(&format!("{LOGS}?include_totals=true&q={}", escaped(query))).await;
-        let found = found.expect(200).json();
-        assert_eq!(found["total"], expected, "{query}: {found}");
-        assert_eq!(found["length"], expected, "{query}");
-    }
-    let one = w.logs(&format!("q={}&per_page=1&page=1", escaped("type:s*"))).await;
-    assert_eq!(types(&one), ["s"]);
-    let id = one[0]["log_id"].as_str().unwrap();
-    assert_eq!(w.logs(&format!("search=log_id:{id}")).await, one);
-}
-
-#[tokio::test]
-async fn only_those_with_a_scope_for_logs_read_them_and_only_their_tenants() {
-    let w = World::new().await;
-    w.user("p").await;
-    let id = w.logs("").await[0]["log_id"].as_str().unwrap().to_owned();
-    let other = w.server.tenant("other").await.client().await;
-    assert_eq!(other.get(LOGS).await.expect(200).json(), json!([]));
-    assert_eq!(other.get(&format!("{}/logs", user_path("auth0|p"))).await.expect(200).json(), json!([]));
-    refused(&other.get(&format!("{LOGS}/{id}")).await, 404, "inexistent_log");
-    assert_eq!(other.get(&format!("{LOGS}?from={id}")).await.expect(200).json(), json!([]));
-    for scope in [Scope::ReadLogs, Scope::ReadLogsUsers] {
-        let client = w.only(&[scope]).await;
-        client.get(LOGS).await.expect(200);
-        client.get(&format!("{LOGS}/{id}")).await.expect(200);
-        client.get(&format!("{}/logs", user_path("auth0|p"))).await.expect(200);
-    }
-}
-
-#[tokio::test]
 async fn sec_ops_11_what_is_personal_in_a_log_goes_with_the_user() {
     let w = World::new().await;
     w.user("p").await;
@@ -343,8 +249,12 @@ async fn sec_ops_11_what_is_personal_in_a_log_goes_with_the_user() {
     request["scope"] = "update:current_user_metadata".into();
     let given = w.server.client().post("/oauth/token", request).await.expect(200).json();
     let own = w.server.client().bearer(given["access_token"].as_str().unwrap());
-    own.patch(&user_path("auth0|s"), json!({"user_metadata": {"hobby": "x"}})).await.expect(200);
-    w.link("auth0|p", json!({"provider": "auth0", "user_id": "s"})).await.expect(201);
+    own.patch(&user_path("auth0|s"), json!({"user_metadata": {"hobby": "x"}}))
+        .await
+        .expect(200);
+    w.link("auth0|p", json!({"provider": "auth0", "user_id": "s"}))
+        .await
+        .expect(201);
     let before = w.logs("per_page=100").await;
     for known in ["p@x.example", "s@x.example"] {
         assert!(format!("{before:?}").contains(known), "{known}");
@@ -370,82 +280,76 @@ async fn sec_ops_11_no_secret_is_in_a_log() {
     let put = |body: &str| serde_json::from_str::<Value>(&body.replace("CANARY", canary)).unwrap();
     w.user("p").await;
     for (method, path, body) in [
-        ("POST", "/api/v2/users", r#"{"connection": "Username-Password-Authentication", "email": "c@x.example", "password": "CANARY-1A", "user_metadata": {"k": "CANARY"}, "app_metadata": {"CANARY": 1}}"#),
-        ("POST", "/api/v2/users", r#"{"connection": "CANARY", "email": "CANARY", "name": "CANARY"}"#),
+        (
+            "POST",
+            "/api/v2/users",
+            r#"{"connection": "Username-Password-Authentication", "email": "c@x.example", "password": "CANARY-1A", "user_metadata": {"k": "CANARY"}, "app_metadata": {"CANARY": 1}}"#,
+        ),
+        (
+            "POST",
+            "/api/v2/users",
+            r#"{"connection": "CANARY", "email": "CANARY", "name": "CANARY"}"#,
+        ),
         ("POST", "/api/v2/users", r#"{"CANARY": 1}"#),
-        ("PATCH", "/api/v2/users/auth0%7Cp", r#"{"password": "CANARY-2B", "connection": "Username-Password-Authentication"}"#),
-        ("PATCH", "/api/v2/users/auth0%7Cp", r#"{"user_metadata": {"a": ["CANARY"]}, "app_metadata": {"b": {"c": "CANARY"}}}"#),
-        ("POST", "/api/v2/users/auth0%7Cp/identities", r#"{"link_with": "CANARY"}"#),
-        ("POST", "/api/v2/users/auth0%7Cp/identities", r#"{"provider": "auth0", "user_id": "CANARY", "access_token": "CANARY"}"#),
-        ("POST", "/api/v2/connections", r#"{"name": "gh", "strategy": "github", "options": {"client_id": "x", "client_secret": "CANARY"}}"#),
-        ("POST", "/api/v2/clients", r#"{"name": "c", "client_metadata": {"k": "CANARY"}}"#),
+        (
+            "PATCH",
+            "/api/v2/users/auth0%7Cp",
+            r#"{"password": "CANARY-2B", "connection": "Username-Password-Authentication"}"#,
+        ),
+        (
+            "PATCH",
+            "/api/v2/users/auth0%7Cp",
+            r#"{"user_metadata": {"a": ["CANARY"]}, "app_metadata": {"b": {"c": "CANARY"}}}"#,
+        ),
+        (
+            "POST",
+            "/api/v2/users/auth0%7Cp/identities",
+            r#"{"link_with": "CANARY"}"#,
+        ),
+        (
+            "POST",
+            "/api/v2/users/auth0%7Cp/identities",
+            r#"{"provider": "auth0", "user_id": "CANARY", "access_token": "CANARY"}"#,
+        ),
+        (
+            "POST",
+            "/api/v2/connections",
+            r#"{"name": "gh", "strategy": "github", "options": {"client_id": "x", "client_secret": "CANARY"}}"#,
+        ),
+        (
+            "POST",
+            "/api/v2/clients",
+            r#"{"name": "c", "client_metadata": {"k": "CANARY"}}"#,
+        ),
         ("DELETE", "/api/v2/users/auth0%7Cp?access_token=CANARY", "{}"),
-        ("DELETE", "/api/v2/connections/con_0000000000000001/users?email=CANARY", "{}"),
+        (
+            "DELETE",
+            "/api/v2/connections/con_0000000000000001/users?email=CANARY",
+            "{}",
+        ),
     ] {
-        w.client.request(method, &path.replace("CANARY", canary), &[], put(body)).await;
+        w.client
+            .request(method, &path.replace("CANARY", canary), &[], put(body))
+            .await;
     }
-    let made = w.client.post("/api/v2/clients", json!({"name": "d"})).await.expect(201).json();
+    let made = w
+        .client
+        .post("/api/v2/clients", json!({"name": "d"}))
+        .await
+        .expect(201)
+        .json();
     let rotated = format!("/api/v2/clients/{}/rotate-secret", made["client_id"].as_str().unwrap());
     let rotated = w.client.post(&rotated, ()).await.expect(200).json();
     let logs = w.logs("per_page=100").await;
     assert!(logs.len() >= 13, "{logs:?}");
     let text = format!("{logs:?}");
-    for secret in [canary, made["client_secret"].as_str().unwrap(), rotated["client_secret"].as_str().unwrap(), PASSWORD] {
+    for secret in [
+        canary,
+        made["client_secret"].as_str().unwrap(),
+        rotated["client_secret"].as_str().unwrap(),
+        PASSWORD,
+    ] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
     assert!(text.contains("*****"));
-}
-
-#[tokio::test]
-async fn entries_are_forgotten_when_their_tenant_says() {
-    let mut w = World::new().await;
-    w.user("p").await;
-    let week = [("log_retention_days".to_owned(), "7".to_owned())];
-    w.server.app.set_settings("acme", &week).await.unwrap();
-    assert_eq!(w.logs("").await.len(), 2);
-    w.server.advance(Duration::from_secs(6 * 86_400));
-    w.client = w.tenant.client().await;
-    w.user("q").await;
-    w.server.app.write_logs().await;
-    assert_eq!(w.server.app.forget_logs().await.unwrap(), 0);
-    w.server.advance(Duration::from_secs(86_400 + 1));
-    w.client = w.tenant.client().await;
-    assert_eq!(w.server.app.forget_logs().await.unwrap(), 2);
-    assert_eq!(w.logs("").await.len(), 2);
-    for wrong in ["0", "x", "-1", "3651"] {
-        let wrong = [("log_retention_days".to_owned(), wrong.to_owned())];
-        assert!(w.server.app.set_settings("acme", &wrong).await.is_err());
-    }
-}
-
-#[tokio::test]
-async fn a_search_of_logs_that_takes_too_long_is_given_up() {
-    let w = World::new().await;
-    let told = |n: u64| NewLog {
-        tenant: w.tenant.id(),
-        client: w.tenant.credentials.client_id,
-        about: About::Nobody,
-        at: w.server.app.now(),
-        entry: json!({"type": "sapi", "n": n}).as_object().unwrap().clone(),
-        personal: Object::new(),
-    };
-    w.server.store.append_logs((0..300).map(told).collect()).await.unwrap();
-    let caller = w.server.app.authenticate(&w.tenant.token(Scopes::for_machines()).await).await.unwrap();
-    let search = |kind: &'static str, patience| {
-        let search = LogSearch {
-            user: None,
-            fits: Some(Box::new(move |log| log.entry["type"] == kind)),
-            order: LogOrder::Newest,
-            after: None,
-            skip: 0,
-            limit: 100,
-            count: false,
-            patience,
-        };
-        w.server.app.list_logs(&caller, search)
-    };
-    let (found, _) = search("sapi", Duration::ZERO).await.unwrap();
-    assert_eq!(found.len(), 100, "what is found at once is shown");
-    assert!(matches!(search("s", Duration::ZERO).await, Err(Error::SearchTooLong)));
-    assert!(search("s", Duration::from_secs(600)).await.unwrap().0.is_empty());
 }
