@@ -48,7 +48,7 @@ pub trait Happened: Send {
 }
 
 /// An entry to be written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Told {
     /// The client in whose tenant it happened.
     pub client: ClientId,

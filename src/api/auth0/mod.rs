@@ -16,6 +16,7 @@ use crate::domain::Scope;
 use crate::web::Dialect;
 
 mod attempts;
+mod calls;
 mod client_grants;
 mod client_json;
 mod clients;
