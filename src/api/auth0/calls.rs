@@ -74,7 +74,6 @@ fn typed(common: &Told, kind: &str, description: &str) -> Told {
 struct Read<'c> {
     call: &'c Call,
     done: bool,
-    values: Values,
     /// What was sent, as far as it may be kept.
     sent: Option<Value>,
     /// What was answered, whole.
@@ -88,7 +87,6 @@ impl<'c> Read<'c> {
         Self {
             call,
             done,
-            values,
             sent: masked::json(&call.sent, values),
             answered: serde_json::from_slice(&call.answer).ok(),
         }
@@ -193,7 +191,7 @@ impl<'c> Read<'c> {
             own_request.insert("body".to_owned(), body.clone());
         }
         if self.done {
-            let body = masked::json(&self.call.answer, self.values);
+            let body = self.answered.as_ref().map(|body| masked::value(body, Values::Shown));
             own_response.extend(body.map(|body| ("body".to_owned(), body)));
         } else if let Some(Value::Object(refusal)) = &self.answered {
             // The code is ours; the sentence may name what was sent.

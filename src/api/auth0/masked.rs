@@ -104,8 +104,13 @@ pub enum Values {
 
 /// What of a JSON text may be kept; `None` if it is none.
 pub fn json(text: &[u8], values: Values) -> Option<Value> {
-    let value: Value = serde_json::from_slice(text).ok()?;
-    Some(show(&value, values, DEPTH))
+    let read: Value = serde_json::from_slice(text).ok()?;
+    Some(value(&read, values))
+}
+
+/// What of a JSON value may be kept.
+pub fn value(read: &Value, values: Values) -> Value {
+    show(read, values, DEPTH)
 }
 
 fn show(value: &Value, values: Values, depth: usize) -> Value {
