@@ -130,6 +130,8 @@ pub enum Noun {
     User,
     /// An identity.
     Identity,
+    /// An entry of a log.
+    Log,
 }
 
 impl fmt::Display for Noun {
@@ -139,6 +141,7 @@ impl fmt::Display for Noun {
             Self::Client => "client",
             Self::ClientGrant => "client grant",
             Self::Connection => "connection",
+            Self::Log => "log entry",
             Self::User => "user",
             Self::Identity => "identity",
         })

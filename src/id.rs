@@ -93,6 +93,11 @@ time_ordered_id!(
     EventId,
     "evt_"
 );
+time_ordered_id!(
+    /// An entry of a tenant's log. The store makes it, so ids of a tenant sort as its entries came.
+    LogId,
+    "log_"
+);
 
 /// A tenant: a random positive number of 63 bits, written as `ten_` and 16 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -92,7 +92,7 @@ impl App {
     /// # Errors
     /// [`Error::InsufficientScope`]; [`Error::NotFound`] of the connection; [`Error::Invalid`] naming
     /// `id` when it is no database.
-    pub async fn delete_user_at(&self, caller: &Caller, at: ConnectionId, email: &str) -> Result<()> {
+    pub async fn delete_user_at(&self, caller: &Caller, at: ConnectionId, email: &str) -> Result<bool> {
         caller.needs(&[Scope::DeleteUsers])?;
         let connection = self.existing_connection(caller.tenant, &ConnectionRef::Id(at)).await?;
         if !connection.is_database() {
@@ -103,8 +103,11 @@ impl App {
             value: email.to_lowercase(),
         };
         match self.store.find_login(caller.tenant, at, &name).await? {
-            Some((identity, _)) => self.erase_identity(caller.tenant, &identity, caller.actor()).await,
-            None => Ok(()),
+            Some((identity, _)) => {
+                self.erase_identity(caller.tenant, &identity, caller.actor()).await?;
+                Ok(identity.is_primary())
+            }
+            None => Ok(false),
         }
     }
 

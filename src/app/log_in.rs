@@ -36,6 +36,13 @@ pub struct AccessTokenRequest<'a> {
     pub audience: String,
 }
 
+/// Who was tried in an attempt to log in. It is not for who tries.
+#[derive(Debug, Default)]
+pub struct Tried {
+    /// The identity whose name it was.
+    pub identity: Option<Identity>,
+}
+
 impl App {
     /// The client that proves itself with this secret; a public one comes without.
     ///
@@ -57,7 +64,7 @@ impl App {
     }
 
     /// The person who logs in at this connection with this name and password, counted as
-    /// a log-in.
+    /// a log-in. Who was tried is noted however it ends.
     ///
     /// # Errors
     /// [`Error::GrantNotAllowed`]; [`Error::WrongCredentials`] whatever of name, connection and
@@ -70,12 +77,14 @@ impl App {
         name: &str,
         password: &SecretString,
         address: Option<String>,
+        tried: &mut Tried,
     ) -> Result<UserWithIdentities> {
         if !client.grants.contains(&Grant::PasswordRealm) {
             return Err(Error::GrantNotAllowed);
         }
         let tenant = client.id.tenant();
         let login = self.find_login(tenant, realm, name).await?;
+        tried.identity = login.as_ref().map(|(identity, _)| identity.clone());
         let hash = login.as_ref().and_then(|(_, hash)| hash.clone());
         let fits = self.passwords.verify(password, hash, &*self.random).await?;
         // Hashing takes long enough for the password to be changed, or the identity to go.

@@ -23,6 +23,7 @@ mod keys;
 pub mod labels;
 pub mod link;
 pub mod log_in;
+pub mod logs;
 mod merge_users;
 pub mod origins;
 mod passwords;
@@ -34,6 +35,7 @@ pub mod search_users;
 mod signing;
 pub mod stats;
 pub mod tenants;
+mod trail;
 pub mod unlink;
 pub mod update_user;
 pub mod users;
@@ -54,6 +56,7 @@ pub struct App {
     passwords: passwords::Passwords,
     verified: authenticate::Verified,
     rates: rates::Rates,
+    logs: logs::Writing,
 }
 
 /// What an [`App`] is made of.
@@ -90,6 +93,7 @@ impl App {
         }
         let ring = signing::open_ring(&*parts.store, &parts.vault, &*parts.clock).await?;
         Ok(Self {
+            logs: logs::Writing::start(&parts.store)?,
             store: parts.store,
             vault: parts.vault,
             keys: keys::Keys::new(),

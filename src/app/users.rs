@@ -143,13 +143,13 @@ impl App {
     ///
     /// # Errors
     /// [`Error::InsufficientScope`], [`Error::NotYourself`].
-    pub async fn delete_user(&self, caller: &Caller, which: &UserRef) -> Result<()> {
+    pub async fn delete_user(&self, caller: &Caller, which: &UserRef) -> Result<bool> {
         caller.needs(&[Scope::DeleteUsers, Scope::DeleteCurrentUser])?;
         let found = self.store.find_user(caller.tenant, which).await?;
         if !caller.scopes.has(Scope::DeleteUsers) && found.as_ref().map(|user| user.id) != caller.user {
             return Err(Error::NotYourself);
         }
-        let Some(user) = found else { return Ok(()) };
+        let Some(user) = found else { return Ok(false) };
         let event = NewEvent {
             kind: EventKind::UserDeleted,
             user: user.id,
@@ -157,9 +157,9 @@ impl App {
             at: self.clock.now(),
             sealed: None,
         };
-        self.store.delete_user(caller.tenant, user.id, event).await?;
+        let deleted = self.store.delete_user(caller.tenant, user.id, event).await?;
         self.forget_key(caller.tenant, user.id);
-        Ok(())
+        Ok(deleted)
     }
 
     /// A page of users with identities.

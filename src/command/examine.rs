@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::audit;
 use super::report::Report;
 use crate::app::inspect::{open_sample, open_signing_key, open_tenant};
 use crate::store::StoreResult;
@@ -42,6 +43,19 @@ pub fn contents(report: &mut Report, files: &Inspection, subject: Subject) {
     });
     say(report, "events", files.contradicting_events(), |report, found| {
         report.findings("events", &found, "I7: owners and proofs are those that the events tell");
+    });
+    say(report, "audit", files.trails(None, None), |report, trails| {
+        let faults: Vec<String> = trails
+            .iter()
+            .filter_map(|(name, found)| Some(format!("{name}: {}", audit::fault(found)?)))
+            .collect();
+        for fault in &faults {
+            report.fault("audit", fault.as_str());
+        }
+        if faults.is_empty() {
+            let chained: u64 = trails.iter().map(|(_, found)| found.sound).sum();
+            report.ok("audit", format!("{chained} chained events are as they were written"));
+        }
     });
     say(
         report,

@@ -4,6 +4,7 @@
 //! a running server serves is an order (`orders.rs`), executed by whoever holds the data
 //! directory: this process, or the server by way of its control socket.
 
+mod audit;
 mod backup;
 pub mod bench;
 mod client;
@@ -54,6 +55,8 @@ enum Command {
     Client(client::Client),
     #[command(subcommand)]
     Connection(connection::Connection),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     #[command(subcommand)]
     Backup(backup::Backup),
     Doctor(doctor::Doctor),
@@ -108,6 +111,7 @@ impl CommandLine {
             Command::Tenant(command) => command.run(&place),
             Command::Client(command) => command.run(&place),
             Command::Connection(command) => command.run(&place),
+            Command::Audit(command) => command.run(&place),
             Command::Backup(command) => command.run(&place),
             Command::Doctor(command) => command.run(&place),
             Command::Keys(command) => command.run(&place),

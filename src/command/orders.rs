@@ -1,5 +1,5 @@
-//! Orders of the operator: what `tenant`, `client`, `connection`, `backup create`, `doctor` and
-//! `keys status` ask for, as data.
+//! Orders of the operator: what `tenant`, `client`, `connection`, `backup create`, `audit`, `doctor`
+//! and `keys status` ask for, as data.
 //!
 //! One function executes them, in this process when the data directory is free and in the
 //! server that holds it otherwise. Access to the directory is the operator's credential:
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::directory::{Claim, Directory};
-use super::{Failure, Place, backup, control, doctor, keys, open, print, render};
+use super::{Failure, Place, audit, backup, control, doctor, keys, open, print, render};
 use crate::app::App;
 use crate::app::connections::ConnectionRequest;
 use crate::config::{Config, Unsafe};
@@ -79,12 +79,26 @@ pub enum Order {
         sweep: bool,
     },
     ShowKeys,
+    VerifyAudit {
+        tenant: Option<String>,
+        head: Option<String>,
+    },
+    ShowHeads {
+        tenant: Option<String>,
+    },
 }
 
 impl Order {
     /// Whether it may take as long as there is data.
     pub const fn is_long(&self) -> bool {
-        matches!(self, Self::CreateBackup { .. } | Self::Examine { .. } | Self::ShowKeys)
+        matches!(
+            self,
+            Self::CreateBackup { .. }
+                | Self::Examine { .. }
+                | Self::ShowKeys
+                | Self::VerifyAudit { .. }
+                | Self::ShowHeads { .. }
+        )
     }
 }
 
@@ -184,6 +198,17 @@ pub async fn obey(
             doctor::say_unused(&mut report, unused.len(), sweep);
             Ok(report.answer())
         }
+        Order::VerifyAudit { tenant, head } => {
+            if let Some(name) = &tenant {
+                app.find_tenant(name).await?;
+            }
+            app.chain_events().await?;
+            apart(lock, move || audit::verify(&config, tenant.as_deref(), head.as_deref())).await
+        }
+        Order::ShowHeads { tenant } => {
+            app.chain_events().await?;
+            Ok(audit::heads(&app.heads(tenant.as_deref()).await?))
+        }
         Order::ShowKeys => apart(lock, move || keys::show(&config.data, held.now())).await,
         order => Ok(execute(app, &order).await?),
     }
@@ -273,7 +298,11 @@ async fn execute(app: &App, order: &Order) -> Result<Answer> {
             app.remove_connection(tenant, &ConnectionRef::parse(connection)).await?;
             done("removed", connection)
         }
-        Order::CreateBackup { .. } | Order::Examine { .. } | Order::ShowKeys => {
+        Order::CreateBackup { .. }
+        | Order::Examine { .. }
+        | Order::ShowKeys
+        | Order::VerifyAudit { .. }
+        | Order::ShowHeads { .. } => {
             return Err(Error::internal("an order that takes long has a way of its own"));
         }
     })

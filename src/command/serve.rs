@@ -30,6 +30,9 @@ use crate::web::{Front, Limits, Server, logging, tls};
 /// How often what has ended is forgotten, and what was left is tried again.
 const KEEP_UP_EVERY: Duration = Duration::from_secs(600);
 
+/// How often events are chained that are not yet.
+const CHAIN_EVERY: Duration = Duration::from_secs(5);
+
 /// Serve the interfaces
 #[derive(Debug, Args, Serialize)]
 pub struct Serve {
@@ -134,7 +137,9 @@ impl Prepared {
             None => None,
         };
         let app = Arc::new(open::app(config, &directory, server.address()).await?);
-        let metrics = Metrics::new().map_err(|error| Failure::failed(error.to_string()))?;
+        let metrics = Metrics::new()
+            .and_then(|metrics| metrics.register(app.dropped_logs()).map(|()| metrics))
+            .map_err(|error| Failure::failed(error.to_string()))?;
         let readiness = readiness(&app);
         let admin = admin
             .map(|admin| admin_front(&readiness, &metrics).map(|front| (admin, front)))
@@ -186,6 +191,7 @@ impl Prepared {
                 .serve(self.app.clone(), self.config, self.directory.clone()),
         );
         let upkeep = tokio::spawn(keep_up(self.app.clone()));
+        let chaining = tokio::spawn(chain(self.app.clone()));
         let admin = self
             .admin
             .map(|(admin, front)| tokio::spawn(admin.serve(front, ended(ending.clone()))));
@@ -200,6 +206,8 @@ impl Prepared {
         }
         orders.abort();
         upkeep.abort();
+        chaining.abort();
+        self.app.write_logs().await;
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -256,7 +264,22 @@ async fn keep_up(app: Arc<App>) {
             Ok(count) => tracing::debug!(count, "forgot proofs and idempotency keys that have ended"),
             Err(error) => tracing::warn!(%error, "could not forget what has ended"),
         }
+        match app.forget_logs().await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "forgot entries of logs that are old"),
+            Err(error) => tracing::warn!(%error, "could not forget old entries of logs"),
+        }
         tokio::time::sleep(KEEP_UP_EVERY).await;
+    }
+}
+
+/// Chains events, behind the acts that wrote them.
+async fn chain(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(CHAIN_EVERY).await;
+        if let Err(error) = app.chain_events().await {
+            tracing::warn!(%error, "could not chain events");
+        }
     }
 }
 

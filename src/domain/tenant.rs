@@ -70,6 +70,8 @@ pub struct Settings {
     pub client_rate_limit: RateLimit,
     /// Whether unknown properties of clients are passed over instead of refused.
     pub lenient_clients: bool,
+    /// For how many days entries of the log are kept.
+    pub log_retention_days: u32,
 }
 
 impl Default for Settings {
@@ -81,19 +83,21 @@ impl Default for Settings {
             rate_limit: RateLimit::default(),
             client_rate_limit: RateLimit::default(),
             lenient_clients: false,
+            log_retention_days: 30,
         }
     }
 }
 
 impl Settings {
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 6] = [
+    pub const NAMES: [&str; 7] = [
         "link_unknown",
         "link_with_max_age",
         "query_secrets",
         "rate_limit",
         "client_rate_limit",
         "lenient_clients",
+        "log_retention_days",
     ];
 
     /// Sets one of them from its text.
@@ -113,6 +117,12 @@ impl Settings {
                 self.link_with_max_age = match value.parse() {
                     Ok(seconds @ 1..=3600) => seconds,
                     _ => return Err(Error::invalid(name.to_owned(), "takes seconds, 1 to 3600")),
+                };
+            }
+            "log_retention_days" => {
+                self.log_retention_days = match value.parse() {
+                    Ok(days @ 1..=3650) => days,
+                    _ => return Err(Error::invalid(name.to_owned(), "takes days, 1 to 3650")),
                 };
             }
             "query_secrets" | "lenient_clients" => {

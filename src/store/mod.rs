@@ -10,9 +10,11 @@
 
 pub mod acts;
 pub mod ledger;
+mod logs;
 mod search;
 pub mod sqlite;
 mod term_key;
+pub mod trail;
 
 use std::time::Duration;
 
@@ -24,7 +26,9 @@ pub use self::acts::{
     NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
     Standing, StoredSigningKey, Unlink, UserUpdate,
 };
+pub use self::logs::{About, Log, LogOrder, LogPage, Logs, NewLog};
 pub use self::search::{Search, Searched};
+pub use self::trail::{Head, Trail};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
     Actor, Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
@@ -59,7 +63,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What a store must be able to do.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Logs + Trail + Send + Sync {
     // Tenants and what belongs to them: rare, by operators.
 
     /// Makes a tenant; `false` when the name is in use.

@@ -17,6 +17,7 @@ pub mod json;
 pub mod log_thread;
 pub mod logging;
 pub mod metrics;
+pub mod overheard;
 pub mod path;
 pub mod query;
 pub mod refusal;

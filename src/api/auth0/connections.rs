@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::connection_bodies::{Changes, read};
 use super::error::{self, Problem};
 use super::identities::{CONNECTION_ID_PATTERN, is_connection_id};
+use super::journal::Erased;
 use super::paging::{Checkpoint, List, Pages, Selection, beginning};
 use super::wire;
 use crate::app::App;
@@ -187,8 +188,11 @@ pub async fn remove_user(
         return Err(QueryFault(Fault::new("email", Reason::Format("email"))).into());
     }
     let deleted = app.delete_user_at(&caller, id.known()?, &email).await;
-    deleted.map_err(error::of_delete_at)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if deleted.map_err(error::of_delete_at)? {
+        response.extensions_mut().insert(Erased);
+    }
+    Ok(response)
 }
 
 /// `GET /api/v2/connections/{id}/status`: a connection is online when people can come by

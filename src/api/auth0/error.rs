@@ -88,6 +88,7 @@ impl From<Error> for Problem {
             Error::NotFound(Noun::ClientGrant) => {
                 not_found("The client grant does not exist.", "inexistent_client_grant")
             }
+            Error::NotFound(Noun::Log) => not_found("The log event does not exist.", "inexistent_log"),
             Error::NotFound(Noun::Identity) => not_found("The identity does not exist.", "inexistent_identity"),
             Error::NotFound(Noun::Tenant) => not_found("The tenant does not exist.", "inexistent_tenant"),
             Error::Unauthenticated(why) => unauthenticated(&why),
@@ -383,7 +384,8 @@ fn no_usernames() -> Problem {
 #[derive(Debug)]
 pub struct OAuthProblem {
     status: StatusCode,
-    error: &'static str,
+    /// The code.
+    pub error: &'static str,
     description: String,
     retry_after: Option<u32>,
 }

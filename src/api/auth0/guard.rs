@@ -8,29 +8,31 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::Route;
 use super::edge::ForClient;
 use super::error::Problem;
+use super::journal::Watched;
 use crate::app::App;
-use crate::domain::Scope;
 use crate::web::caller::caller;
 
-/// Lets through whoever has one of the scopes.
+/// Lets through whoever has one of the scopes, and has the call told of.
 pub async fn guard(
-    State((app, any_of)): State<(Arc<App>, &'static [Scope])>,
-    mut request: Request,
+    State((app, route)): State<(Arc<App>, &'static Route)>,
+    request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let caller = caller(&app, request.headers()).await?;
     let client = caller.client;
+    let (watched, mut request) = Watched::begin(&app, route, &caller, request);
     let quota = match app.admit(client).await {
         Ok(quota) => quota,
         Err(error) => {
             let mut response = Problem::from(error).into_response();
             response.extensions_mut().insert(ForClient(client));
-            return Ok(response);
+            return Ok(watched.end(&app, response).await);
         }
     };
-    let mut response = match caller.needs(any_of) {
+    let mut response = match caller.needs(route.any_of) {
         Ok(()) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -40,5 +42,5 @@ pub async fn guard(
     let extensions = response.extensions_mut();
     extensions.insert(quota);
     extensions.insert(ForClient(client));
-    Ok(response)
+    Ok(watched.end(&app, response).await)
 }

@@ -15,6 +15,8 @@ use crate::app::App;
 use crate::domain::Scope;
 use crate::web::Dialect;
 
+mod attempts;
+mod calls;
 mod client_grants;
 mod client_json;
 mod clients;
@@ -25,6 +27,9 @@ mod edge;
 mod error;
 mod guard;
 mod identities;
+mod journal;
+mod logs;
+mod masked;
 mod names;
 mod oauth;
 mod paging;
@@ -307,6 +312,24 @@ pub static GUARDED: &[Route] = &[
     },
     Route {
         method: "GET",
+        path: "/api/v2/users/{id}/logs",
+        any_of: &[Scope::ReadLogs, Scope::ReadLogsUsers],
+        handler: || get(logs::of_user),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/logs",
+        any_of: &[Scope::ReadLogs, Scope::ReadLogsUsers],
+        handler: || get(logs::list),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/logs/{id}",
+        any_of: &[Scope::ReadLogs, Scope::ReadLogsUsers],
+        handler: || get(logs::find),
+    },
+    Route {
+        method: "GET",
         path: "/api/v2/stats/active-users",
         any_of: &[Scope::ReadStats],
         handler: || get(stats::active_users),
@@ -359,7 +382,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .iter()
         .fold(Router::new(), |router, path| router.route(path, any(edge::nothing)));
     let management = GUARDED.iter().fold(nothing, |router, route| {
-        let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
+        let guard = from_fn_with_state((app.clone(), route), guard::guard);
         router.route(route.path, (route.handler)().route_layer(guard))
     });
     let management = management.route_layer(from_fn_with_state(app.clone(), edge::management));

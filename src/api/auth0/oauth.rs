@@ -14,15 +14,16 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::attempts::{Attempt, For};
 use super::edge::ForClient;
 use super::error::OAuthProblem;
+use super::journal::Way;
 use super::names::Names;
 use super::wire;
 use crate::app::App;
 use crate::app::log_in::AccessTokenRequest;
 use crate::domain::{Client, Grant, Object, Scope, Scopes};
 use crate::error::Error;
-use crate::id::ClientId;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::web::Arrival;
 use crate::web::body::JsonOrForm;
@@ -45,25 +46,28 @@ pub async fn token(
     headers: HeaderMap,
     JsonOrForm(body): JsonOrForm,
 ) -> Response {
-    let mut asked = None;
-    let given = give(&app, &arrival, &headers, body, &mut asked).await;
+    let mut attempt = Attempt::default();
+    let given = give(&app, &arrival, &headers, body, &mut attempt).await;
+    let client = attempt.client;
+    let end = given.as_ref().map(drop).map_err(|problem| problem.error);
+    attempt.end(&app, Way::of(Some(&arrival), &headers), end);
     let mut response = match given {
         Ok(given) => wire::json(StatusCode::OK, &given),
         Err(problem) => problem.into_response(),
     };
-    if let Some(client) = asked {
+    if let Some(client) = client {
         response.extensions_mut().insert(ForClient(client));
     }
     response
 }
 
-/// What a request for tokens gets; for which client it was is noted in `asked`.
+/// What a request for tokens gets; what it was is noted.
 async fn give(
     app: &App,
     arrival: &Arrival,
     headers: &HeaderMap,
     body: Object,
-    asked: &mut Option<ClientId>,
+    noted: &mut Attempt,
 ) -> Result<Value, OAuthProblem> {
     let mut fields = Fields::new(body).without_nulls();
     let grant = fields.text("grant_type")?;
@@ -76,15 +80,21 @@ async fn give(
         ));
     }
     let (id, secret) = credentials(headers, &mut fields)?;
-    *asked = id.parse().ok();
+    noted.client = id.parse().ok();
+    noted.on_behalf = if grant == CLIENT_CREDENTIALS {
+        For::Client
+    } else {
+        For::Person
+    };
     let client = app.authenticate_client(&id, &secret).await?;
+    noted.is_proved = true;
     app.admit(client.id).await?;
     if fields.opt_text("organization")?.is_some() {
         return Err(OAuthProblem::invalid_request("There are no organizations here."));
     }
     match grant.as_str() {
-        CLIENT_CREDENTIALS => for_client(app, arrival, &client, &mut fields),
-        PASSWORD_REALM => for_person(app, arrival, &client, &mut fields).await,
+        CLIENT_CREDENTIALS => for_client(app, arrival, &client, &mut fields, noted),
+        PASSWORD_REALM => for_person(app, arrival, &client, &mut fields, noted).await,
         // Without a realm the tenant would need a directory that counts as its default.
         _ => Err(OAuthProblem::grant_not_allowed(&grant)),
     }
@@ -120,7 +130,13 @@ fn basic(header: &[u8]) -> Option<(String, String)> {
 }
 
 /// A token for the client itself.
-fn for_client(app: &App, arrival: &Arrival, client: &Client, fields: &mut Fields) -> Result<Value, OAuthProblem> {
+fn for_client(
+    app: &App,
+    arrival: &Arrival,
+    client: &Client,
+    fields: &mut Fields,
+    noted: &mut Attempt,
+) -> Result<Value, OAuthProblem> {
     if !client.grants.contains(&Grant::ClientCredentials) {
         return Err(OAuthProblem::grant_not_allowed(CLIENT_CREDENTIALS));
     }
@@ -133,6 +149,7 @@ fn for_client(app: &App, arrival: &Arrival, client: &Client, fields: &mut Fields
         None => most,
         Some(list) => granted(most, &list)?,
     };
+    (noted.audience, noted.scope) = (Some(audience.clone()), Some(scopes.to_string()));
     let (token, lives_for) = app.issue_access_token(AccessTokenRequest {
         client,
         subject: format!("{}@clients", client.id),
@@ -163,12 +180,19 @@ fn granted(most: Scopes, list: &str) -> Result<Scopes, OAuthProblem> {
 }
 
 /// Tokens for a person who logs in with a password.
-async fn for_person(app: &App, arrival: &Arrival, client: &Client, fields: &mut Fields) -> Result<Value, OAuthProblem> {
+async fn for_person(
+    app: &App,
+    arrival: &Arrival,
+    client: &Client,
+    fields: &mut Fields,
+    noted: &mut Attempt,
+) -> Result<Value, OAuthProblem> {
     if !client.grants.contains(&Grant::PasswordRealm) {
         return Err(OAuthProblem::grant_not_allowed(PASSWORD_REALM));
     }
     let (name, password) = (fields.text("username")?, fields.text("password")?.into());
     let realm = fields.text("realm")?;
+    (noted.username, noted.realm) = (name.clone(), realm.clone());
     let asked = fields.opt_text("scope")?.unwrap_or_default();
     let asked: Vec<&str> = asked.split(' ').collect();
     let openid = asked.contains(&"openid");
@@ -183,13 +207,18 @@ async fn for_person(app: &App, arrival: &Arrival, client: &Client, fields: &mut 
         None => (format!("{}userinfo", arrival.origin), Scopes::NONE),
     };
     let address = arrival.peer.ip().to_canonical().to_string();
-    let logged_in = app.log_in(client, &realm, &name, &password, Some(address)).await;
+    let logged_in = app
+        .log_in(client, &realm, &name, &password, Some(address), &mut noted.tried)
+        .await;
+    noted.is_mistaken = matches!(logged_in, Err(Error::WrongCredentials));
     let found = logged_in.map_err(|error| match error {
         Error::WrongCredentials => OAuthProblem::wrong_password(),
         other => other.into(),
     })?;
     let names = Names::of(app, client.id.tenant(), &found).await?;
     let subject = names.id_of(&found);
+    noted.person = Some((found.user.id, subject.clone(), name));
+    (noted.audience, noted.scope) = (Some(audience.clone()), Some(scopes.to_string()));
     let (token, lives_for) = app.issue_access_token(AccessTokenRequest {
         client,
         subject: subject.clone(),

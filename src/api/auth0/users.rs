@@ -12,6 +12,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::error::{self, Problem};
+use super::journal::{Erased, ShowsSecrets};
 use super::names::{self, Names};
 use super::paging::{Offset, Selection};
 use super::search::{Refused, meaning, syntax};
@@ -37,7 +38,7 @@ pub async fn create(
     let new = user_bodies::NewUser::read(body)?;
     let request = new.at(&app.connections_of(caller.tenant).await?)?;
     let (made, _) = app.create_user(&caller, request).await.map_err(error::of_create)?;
-    let shown = show(&app, &caller, &made, WithTokens::No).await?;
+    let (shown, _) = show(&app, &caller, &made, WithTokens::No).await?;
     Ok(wire::json(StatusCode::CREATED, &Value::Object(shown)))
 }
 
@@ -51,8 +52,8 @@ pub async fn find(
     let selection = Selection::of_user(&mut query)?;
     query.finish()?;
     let found = app.find_user(&caller, &names::user(&id)).await?;
-    let shown = show(&app, &caller, &found, WithTokens::IfAllowed).await?;
-    Ok(wire::json(StatusCode::OK, &selection.of(shown)))
+    let (shown, secrets) = show(&app, &caller, &found, WithTokens::IfAllowed).await?;
+    Ok(answer(&selection.of(shown), secrets))
 }
 
 /// `PATCH /api/v2/users/{id}`.
@@ -64,7 +65,7 @@ pub async fn update(
 ) -> Result<Response, Problem> {
     let changes = user_bodies::changes(body)?;
     let updated = app.update_user(&caller, &names::user(&id), &changes).await;
-    let shown = show(&app, &caller, &updated.map_err(error::of_update)?, WithTokens::No).await?;
+    let (shown, _) = show(&app, &caller, &updated.map_err(error::of_update)?, WithTokens::No).await?;
     Ok(wire::json(StatusCode::OK, &Value::Object(shown)))
 }
 
@@ -74,8 +75,11 @@ pub async fn remove(
     Extension(caller): Extension<Caller>,
     Segments([id]): Segments<1>,
 ) -> Result<Response, Problem> {
-    app.delete_user(&caller, &names::user(&id)).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if app.delete_user(&caller, &names::user(&id)).await? {
+        response.extensions_mut().insert(Erased);
+    }
+    Ok(response)
 }
 
 /// `GET /api/v2/users`.
@@ -105,8 +109,8 @@ pub async fn list(
         count: offset.totals,
     };
     let (found, total) = app.search_users(&caller, search).await?;
-    let shown = show_all(&app, &caller, &found, &selection).await?;
-    Ok(wire::json(StatusCode::OK, &offset.answer("users", shown, total)))
+    let (shown, secrets) = show_all(&app, &caller, &found, &selection).await?;
+    Ok(answer(&offset.answer("users", shown, total), secrets))
 }
 
 /// `GET /api/v2/users-by-email`.
@@ -122,8 +126,24 @@ pub async fn list_by_email(
         return Err(refused("email", Reason::Format("email")).into());
     }
     let found = app.list_users_by_email(&caller, &email).await?;
-    let shown = show_all(&app, &caller, &found, &selection).await?;
-    Ok(wire::json(StatusCode::OK, &Value::Array(shown)))
+    let (shown, secrets) = show_all(&app, &caller, &found, &selection).await?;
+    Ok(answer(&Value::Array(shown), secrets))
+}
+
+/// Whether secrets are in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Some,
+    None,
+}
+
+/// An answer, which says of itself whether it holds secrets.
+fn answer(shown: &Value, secrets: Secrets) -> Response {
+    let mut response = wire::json(StatusCode::OK, shown);
+    if secrets == Secrets::Some {
+        response.extensions_mut().insert(ShowsSecrets);
+    }
+    response
 }
 
 /// Whether the tokens of identities are shown to those who may see them.
@@ -138,12 +158,14 @@ async fn show_all(
     caller: &Caller,
     found: &[UserWithIdentities],
     selection: &Selection,
-) -> Result<Vec<Value>, Problem> {
-    let mut shown = Vec::with_capacity(found.len());
+) -> Result<(Vec<Value>, Secrets), Problem> {
+    let (mut all, mut any) = (Vec::with_capacity(found.len()), Secrets::None);
     for found in found {
-        shown.push(selection.of(show(app, caller, found, WithTokens::IfAllowed).await?));
+        let (shown, secrets) = show(app, caller, found, WithTokens::IfAllowed).await?;
+        all.push(selection.of(shown));
+        any = if secrets == Secrets::Some { secrets } else { any };
     }
-    Ok(shown)
+    Ok((all, any))
 }
 
 async fn show(
@@ -151,7 +173,7 @@ async fn show(
     caller: &Caller,
     found: &UserWithIdentities,
     with_tokens: WithTokens,
-) -> Result<Object, Problem> {
+) -> Result<(Object, Secrets), Problem> {
     let mut tokens = Tokens {
         now: app.now(),
         ..Tokens::default()
@@ -164,7 +186,11 @@ async fn show(
         }
     }
     let names = Names::of(app, caller.tenant, found).await?;
-    Ok(wire::user(&names, found, &tokens))
+    let secrets = match tokens.sets.is_empty() {
+        true => Secrets::None,
+        false => Secrets::Some,
+    };
+    Ok((wire::user(&names, found, &tokens), secrets))
 }
 
 /// That the search is one of the engine that there is.

@@ -8,7 +8,7 @@ use rusqlite::{Connection as Sqlite, params};
 
 use super::rows::{Sql as _, corrupt};
 use super::writer::{NewKeys, Stop, Tx, Verdict};
-use super::{days, identities, logins, once, tenants, terms, users};
+use super::{days, identities, logins, logs, once, tenants, terms, users};
 use crate::domain::{IdentityKey, NewEvent};
 use crate::id::{TenantId, UserId};
 use crate::store::ledger::Loss;
@@ -82,6 +82,7 @@ pub(super) fn delete_user(tx: &mut Tx<'_>, tenant: TenantId, id: UserId, event: 
         return Err(Stop::refused(false));
     }
     terms::delete_user(tx.sql, tenant, id)?;
+    logs::forget_person(tx.sql, tenant, id)?;
     tx.lose(Loss::User { tenant, user: id });
     for identity in identities::of_user(tx.sql, tenant, id)? {
         identities::delete(tx.sql, tenant, &identity)?;

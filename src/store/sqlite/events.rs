@@ -63,7 +63,7 @@ fn millis(id: EventId) -> i64 {
 }
 
 /// The second in which the id was made.
-fn bucket(id: EventId) -> i64 {
+pub(super) fn bucket(id: EventId) -> i64 {
     millis(id) / 1000
 }
 

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::{Actor, Proof, WrappedKey};
-use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
+use crate::id::{ClientId, ConnectionId, EventId, IdentityId, LogId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{LoginKind, StoreError, StoreResult};
 
@@ -36,7 +36,7 @@ macro_rules! blob_column {
     )* };
 }
 
-blob_column!(UserId, IdentityId, EventId, Digest);
+blob_column!(UserId, IdentityId, EventId, LogId, Digest);
 
 macro_rules! number_column {
     ($($name:ident),*) => { $(

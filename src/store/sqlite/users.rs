@@ -59,19 +59,23 @@ pub(super) fn find_id(sql: &Sqlite, tenant: TenantId, which: &UserRef) -> StoreR
     match which {
         UserRef::Id(id) => find_survivor(sql, tenant, *id),
         UserRef::Born { at, subject } => {
-            let places = match at {
-                Birthplace::Provider(provider) => tenants::of_provider(sql, tenant, provider)?,
-                Birthplace::Connection(name) => {
-                    let which = ConnectionRef::Name(name.clone());
-                    tenants::key_part(sql, tenant, &which)?.into_iter().collect()
-                }
-            };
-            for (connection, issuer) in places {
+            for (connection, issuer) in birthplaces(sql, tenant, at)? {
                 if let Some((user, 0)) = identities::holder(sql, tenant, connection, &issuer, subject)? {
                     return Ok(Some(user));
                 }
             }
             Ok(None)
+        }
+    }
+}
+
+/// The connections and issuers at which a user may have been born.
+pub(super) fn birthplaces(sql: &Sqlite, tenant: TenantId, at: &Birthplace) -> StoreResult<Vec<(ConnectionId, String)>> {
+    match at {
+        Birthplace::Provider(provider) => tenants::of_provider(sql, tenant, provider),
+        Birthplace::Connection(name) => {
+            let which = ConnectionRef::Name(name.clone());
+            Ok(tenants::key_part(sql, tenant, &which)?.into_iter().collect())
         }
     }
 }

@@ -45,7 +45,7 @@ const BATCH: usize = 256;
 pub(super) struct Tx<'a> {
     pub sql: &'a Connection,
     clock: &'a dyn Clock,
-    random: &'a dyn Random,
+    pub random: &'a dyn Random,
     ids: &'a mut EventIds,
     doomed: &'a mut Vec<(TenantId, UserId)>,
     losses: &'a mut Vec<Loss>,

@@ -44,7 +44,8 @@ async fn sec_jwt_09_every_route_refuses_missing_tokens_and_missing_scopes() {
         for scope in route.any_of {
             let with = w.tenant.client_for(Scopes::from_iter([*scope])).await;
             let reply = send(&with, route.method, route.path).await;
-            let refused_for_scope = reply.text().contains("Insufficient scope")
+            let refused_for_scope = reply.status == 403
+                && reply.text().contains("Insufficient scope")
                 && !matches!(scope, Scope::UpdateUsersAppMetadata | Scope::UpdateCurrentUserMetadata);
             assert!(reply.status != 401 && !refused_for_scope, "{} {}", scope, reply.text());
         }
@@ -200,9 +201,6 @@ async fn what_is_not_built_is_not_found() {
         ("POST", "/login/unlink".to_owned()),
         ("GET", "/me/v1/connected-accounts/accounts".to_owned()),
         ("POST", "/me/v1/connected-accounts/connect".to_owned()),
-        ("GET", format!("{user}/logs")),
-        ("GET", "/api/v2/logs".to_owned()),
-        ("GET", "/api/v2/logs/1".to_owned()),
         ("POST", "/api/v2/jobs/users-exports".to_owned()),
         ("POST", "/api/v2/jobs/users-imports".to_owned()),
         ("POST", "/api/v2/jobs/verification-email".to_owned()),

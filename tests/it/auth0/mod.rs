@@ -9,6 +9,7 @@ mod connection_bodies;
 mod connection_changes;
 mod connections;
 mod guard;
+mod logs;
 mod oauth;
 mod outcomes;
 mod paths;

@@ -1,10 +1,12 @@
 //! The command line, as whoever types it sees it: the real binary, in a folder of its own.
 
+mod audit;
 mod backup;
 mod bench;
 mod demo;
 mod doctor;
 mod lock;
+mod logs;
 mod orders;
 mod start_matrix;
 

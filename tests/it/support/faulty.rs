@@ -153,6 +153,47 @@ delegate! {
     fn check() -> ();
 }
 
+/// What is written behind answers would count calls whenever it comes.
+#[async_trait]
+impl Logs for FaultyStore {
+    async fn append_logs(&self, new: Vec<NewLog>) -> StoreResult<()> {
+        self.inner.append_logs(new).await
+    }
+
+    async fn list_logs(&self, tenant: TenantId, page: LogPage) -> StoreResult<Vec<Log>> {
+        self.call()?;
+        self.inner.list_logs(tenant, page).await
+    }
+
+    async fn count_logs(&self, tenant: TenantId, user: Option<UserId>) -> StoreResult<u64> {
+        self.call()?;
+        self.inner.count_logs(tenant, user).await
+    }
+
+    async fn find_log(&self, tenant: TenantId, id: LogId) -> StoreResult<Option<Log>> {
+        self.call()?;
+        self.inner.find_log(tenant, id).await
+    }
+
+    async fn forget_logs(&self, tenant: TenantId, before: Timestamp) -> StoreResult<u64> {
+        self.call()?;
+        self.inner.forget_logs(tenant, before).await
+    }
+}
+
+#[async_trait]
+impl Trail for FaultyStore {
+    async fn chain_events(&self, tenant: TenantId) -> StoreResult<u64> {
+        self.call()?;
+        self.inner.chain_events(tenant).await
+    }
+
+    async fn find_head(&self, tenant: TenantId) -> StoreResult<Option<Head>> {
+        self.call()?;
+        self.inner.find_head(tenant).await
+    }
+}
+
 #[tokio::test]
 async fn it_fails_where_it_was_ordered_to() {
     use oneself::clock::{ManualClock, SeededRandom};

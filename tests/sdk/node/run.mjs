@@ -39,6 +39,8 @@ const EXPECTED = [
     "connections.list",
     "connections.update",
     "connections.users.deleteByEmail",
+    "logs.get",
+    "logs.list",
     "resourceServers.get",
     "resourceServers.list",
     "stats.getActiveUsersCount",
@@ -59,6 +61,7 @@ const EXPECTED = [
     "users.list",
     "users.list with a query",
     "users.listUsersByEmail",
+    "users.logs.list",
     "users.organizations.list",
     "users.permissions.list",
     "users.refreshToken.delete",
@@ -319,6 +322,11 @@ async function extras(api, user_id) {
     assert.ok((await call("stats.getActiveUsersCount", () => api.stats.getActiveUsersCount())) >= 1);
     const days = await call("stats.getDaily", () => api.stats.getDaily());
     assert.ok(days.reduce((sum, day) => sum + day.signups, 0) >= 5);
+    const logs = await call("logs.list", () => all(api.logs.list({ per_page: 50 })));
+    for (const type of ["sapi", "fapi", "ss", "seccft"]) assert.ok(logs.some((log) => log.type === type), type);
+    assert.equal((await call("logs.get", () => api.logs.get(logs[0].log_id))).type, logs[0].type);
+    const told = await call("users.logs.list", () => all(api.users.logs.list(user_id, { sort: "date:1" })));
+    assert.ok(told.length > 0 && told.every((log) => [user_id, undefined].includes(log.user_id)));
     assert.ok((await call("tenants.settings.get", () => api.tenants.settings.get())).friendly_name);
     const [server] = await call("resourceServers.list", () => all(api.resourceServers.list()));
     assert.equal(server.identifier, `${origin}/api/v2/`);

@@ -46,6 +46,8 @@ EXPECTED = {
     "connections.list",
     "connections.update",
     "connections.users.delete_by_email",
+    "logs.get",
+    "logs.list",
     "resource_servers.get",
     "resource_servers.list",
     "stats.get_active_users_count",
@@ -66,6 +68,7 @@ EXPECTED = {
     "users.list",
     "users.list by query",
     "users.list_users_by_email",
+    "users.logs.list",
     "users.organizations.list",
     "users.permissions.list",
     "users.refresh_token.delete",
@@ -288,6 +291,11 @@ def extras(call, api, user_id, audience):
     call("user_blocks.delete_by_identifier", api.user_blocks.delete_by_identifier, identifier="x")
     assert call("stats.get_active_users_count", api.stats.get_active_users_count) >= 1
     assert sum(day.signups for day in call("stats.get_daily", api.stats.get_daily)) >= 5
+    logs = list(call("logs.list", api.logs.list, per_page=50))
+    assert {"sapi", "fapi", "ss", "seccft", "s"} <= {log.type for log in logs}, {log.type for log in logs}
+    assert call("logs.get", api.logs.get, logs[0].log_id).type == logs[0].type
+    told = list(call("users.logs.list", api.users.logs.list, user_id, sort="date:1"))
+    assert told and all(log.user_id in (user_id, None) for log in told), told
     assert call("tenants.settings.get", api.tenants.settings.get).friendly_name
     (server,) = call("resource_servers.list", api.resource_servers.list)
     assert server.identifier == audience, server

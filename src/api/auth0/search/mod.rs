@@ -5,6 +5,7 @@
 //! than this as text that could mean something; what cannot be searched by is refused by name.
 
 mod dates;
+pub mod entries;
 pub mod meaning;
 mod scanner;
 pub mod syntax;

@@ -5,6 +5,7 @@
 //! so what one says of the other is asked a second time before it counts.
 
 mod told;
+mod trail;
 
 use std::path::Path;
 use std::time::Duration;

@@ -218,3 +218,36 @@ CREATE TABLE key_deletions (
     user_id BLOB    NOT NULL CHECK (length(user_id) = 12),
     PRIMARY KEY (tenant, user_id)
 ) STRICT, WITHOUT ROWID;
+
+-- The chain over a tenant's events: each hash covers the one before it and an event as it is kept.
+CREATE TABLE trail (
+    tenant   INTEGER NOT NULL,
+    position INTEGER NOT NULL CHECK (position > 0),
+    event    BLOB    NOT NULL CHECK (length(event) = 12),
+    hash     BLOB    NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (tenant, position)
+) STRICT, WITHOUT ROWID;
+
+-- Where each chain ends.
+CREATE TABLE trail_heads (
+    tenant   INTEGER NOT NULL,
+    position INTEGER NOT NULL CHECK (position > 0),
+    event    BLOB    NOT NULL CHECK (length(event) = 12),
+    hash     BLOB    NOT NULL CHECK (length(hash) = 32),
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (tenant)
+) STRICT, WITHOUT ROWID;
+
+-- What tenants are told of what happened; not the audit, which is `events`. `personal` goes with
+-- the user whom the entry is about.
+CREATE TABLE logs (
+    tenant   INTEGER NOT NULL,
+    id       BLOB    NOT NULL CHECK (length(id) = 12),
+    user_id  BLOB    CHECK (length(user_id) = 12),
+    at       INTEGER NOT NULL,
+    entry    TEXT    NOT NULL,
+    personal TEXT,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX logs_by_user ON logs (tenant, user_id, id);
