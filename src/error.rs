@@ -86,6 +86,9 @@ pub enum Error {
     /// A search would take longer than one may.
     #[error("the search takes too long: ask for less")]
     SearchTooLong,
+    /// As many jobs of a kind are under way as may be: so many.
+    #[error("{0} jobs of this kind are under way: wait for one to end")]
+    TooManyJobs(u32),
     /// More requests came than this tenant, client or address may make.
     #[error("too many requests")]
     TooManyRequests(Quota),
@@ -130,6 +133,8 @@ pub enum Noun {
     User,
     /// An identity.
     Identity,
+    /// A job.
+    Job,
 }
 
 impl fmt::Display for Noun {
@@ -141,6 +146,7 @@ impl fmt::Display for Noun {
             Self::Connection => "connection",
             Self::User => "user",
             Self::Identity => "identity",
+            Self::Job => "job",
         })
     }
 }

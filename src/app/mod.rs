@@ -19,6 +19,7 @@ pub mod cursor;
 mod delete_connection;
 pub mod events;
 pub mod inspect;
+pub mod jobs;
 mod keys;
 pub mod labels;
 pub mod link;
@@ -54,6 +55,7 @@ pub struct App {
     passwords: passwords::Passwords,
     verified: authenticate::Verified,
     rates: rates::Rates,
+    jobs_asked: tokio::sync::Notify,
 }
 
 /// What an [`App`] is made of.
@@ -101,6 +103,7 @@ impl App {
             passwords: passwords::Passwords::new(parts.passwords),
             verified: authenticate::Verified::new(),
             rates: rates::Rates::new(parts.rate_limit_per_address),
+            jobs_asked: tokio::sync::Notify::new(),
         })
     }
 
@@ -127,11 +130,13 @@ impl App {
         Ok(self.store.check().await?)
     }
 
-    /// Forgets spent proofs and idempotency keys that have ended; returns how many.
+    /// Forgets spent proofs and idempotency keys that have ended, and drops jobs with their files;
+    /// returns how many of the former.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn forget_ended(&self) -> Result<u64> {
+        while self.store.drop_jobs(self.clock.now()).await? {}
         Ok(self.store.forget_ended(self.clock.now()).await?)
     }
 }

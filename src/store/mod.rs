@@ -9,6 +9,7 @@
 //! its outcome; [`StoreError`] is for a store that cannot answer.
 
 pub mod acts;
+pub mod jobs;
 pub mod ledger;
 mod search;
 pub mod sqlite;
@@ -24,6 +25,7 @@ pub use self::acts::{
     NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
     Standing, StoredSigningKey, Unlink, UserUpdate,
 };
+pub use self::jobs::{AfterStep, JobPart, JobStep, JobStore};
 pub use self::search::{Search, Searched};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
@@ -59,7 +61,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What a store must be able to do.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: JobStore + Send + Sync {
     // Tenants and what belongs to them: rare, by operators.
 
     /// Makes a tenant; `false` when the name is in use.

@@ -25,6 +25,7 @@ mod edge;
 mod error;
 mod guard;
 mod identities;
+pub mod jobs;
 mod names;
 mod oauth;
 mod paging;
@@ -318,6 +319,24 @@ pub static GUARDED: &[Route] = &[
         handler: || get(stats::daily),
     },
     Route {
+        method: "POST",
+        path: "/api/v2/jobs/users-exports",
+        any_of: &[Scope::ReadUsers],
+        handler: || post(jobs::create_export),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/jobs/{id}",
+        any_of: &[Scope::CreateUsers, Scope::ReadUsers],
+        handler: || get(jobs::find),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/jobs/{id}/errors",
+        any_of: &[Scope::CreateUsers, Scope::ReadUsers],
+        handler: || get(jobs::errors),
+    },
+    Route {
         method: "GET",
         path: "/api/v2/tenants/settings",
         any_of: &[Scope::ReadTenantSettings],
@@ -344,14 +363,19 @@ pub fn dialects() -> Vec<Dialect> {
         name: "auth0",
         spell,
     };
-    vec![spelled("/api/v2", error::spell), spelled("/oauth", error::spell_oauth)]
+    vec![
+        spelled("/api/v2", error::spell),
+        spelled("/oauth", error::spell_oauth),
+        spelled("/u", error::spell),
+    ]
 }
 
 /// All routes.
 pub fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
         .route("/.well-known/jwks.json", get(discovery::jwks))
-        .route("/.well-known/openid-configuration", get(discovery::configuration));
+        .route("/.well-known/openid-configuration", get(discovery::configuration))
+        .route(jobs::DOWNLOAD_PATH, get(jobs::download));
     let tokens = Router::new()
         .route("/oauth/token", post(oauth::token))
         .route_layer(from_fn_with_state(app.clone(), edge::oauth));

@@ -9,6 +9,8 @@ mod connection_bodies;
 mod connection_changes;
 mod connections;
 mod guard;
+mod jobs;
+mod jobs_exports;
 mod oauth;
 mod outcomes;
 mod paths;

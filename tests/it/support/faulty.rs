@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use oneself::domain::job::JobFile;
 use oneself::domain::tenant::OpaqueCredentials;
 use oneself::domain::*;
 use oneself::id::*;
@@ -74,6 +75,27 @@ impl FaultyStore {
             _ => StoreError::Corrupt(CANARY.to_owned()),
         })
     }
+}
+
+macro_rules! delegate_jobs {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl JobStore for FaultyStore {
+            $(async fn $name(&self, $($argument: $type),*) -> StoreResult<$answer> {
+                self.call()?;
+                self.inner.$name($($argument),*).await
+            })*
+        }
+    };
+}
+
+delegate_jobs! {
+    fn create_job(job: &Job, input: Vec<JobPart>) -> bool;
+    fn find_job(tenant: TenantId, id: JobId) -> Option<Job>;
+    fn take_job(now: Timestamp, until: Timestamp) -> Option<Job>;
+    fn step_job(tenant: TenantId, step: JobStep) -> bool;
+    fn find_job_part(tenant: TenantId, id: JobId, file: JobFile, n: u32) -> Option<Sealed>;
+    fn drop_jobs(now: Timestamp) -> bool;
 }
 
 macro_rules! delegate {
