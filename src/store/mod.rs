@@ -10,6 +10,7 @@
 
 pub mod acts;
 pub mod ledger;
+mod passwords;
 mod search;
 pub mod sqlite;
 mod term_key;
@@ -24,6 +25,7 @@ pub use self::acts::{
     NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
     Standing, StoredSigningKey, Unlink, UserUpdate,
 };
+pub use self::passwords::{Passwords, ReplacedHash};
 pub use self::search::{Search, Searched};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
@@ -59,7 +61,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What a store must be able to do.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Passwords + Send + Sync {
     // Tenants and what belongs to them: rare, by operators.
 
     /// Makes a tenant; `false` when the name is in use.
