@@ -40,7 +40,7 @@ pub mod update_user;
 pub mod users;
 
 pub use origins::Origins;
-pub use passwords::PasswordSettings;
+pub use passwords::{ImportedHash, PasswordSettings};
 
 /// The system: a store, a vault and what they need. Dialects call its verbs.
 pub struct App {

@@ -53,7 +53,7 @@ pub enum AfterStep {
 
 /// What a store must be able to do with jobs.
 #[async_trait]
-pub trait JobStore: Send + Sync {
+pub trait Jobs: Send + Sync {
     /// Keeps a job with its input; `false` when the tenant has as many of its kind under way as
     /// it may.
     async fn create_job(&self, job: &Job, input: Vec<JobPart>) -> StoreResult<bool>;

@@ -11,6 +11,7 @@
 pub mod acts;
 pub mod jobs;
 pub mod ledger;
+mod passwords;
 mod search;
 pub mod sqlite;
 mod term_key;
@@ -25,7 +26,8 @@ pub use self::acts::{
     NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
     Standing, StoredSigningKey, Unlink, UserUpdate,
 };
-pub use self::jobs::{AfterStep, JobPart, JobStep, JobStore};
+pub use self::jobs::{AfterStep, JobPart, JobStep, Jobs};
+pub use self::passwords::{Passwords, ReplacedHash};
 pub use self::search::{Search, Searched};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
@@ -61,7 +63,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What a store must be able to do.
 #[async_trait]
-pub trait Store: JobStore + Send + Sync {
+pub trait Store: Jobs + Passwords + Send + Sync {
     // Tenants and what belongs to them: rare, by operators.
 
     /// Makes a tenant; `false` when the name is in use.

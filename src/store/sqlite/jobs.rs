@@ -14,7 +14,7 @@ use super::writer::{Stop, Tx, Verdict};
 use crate::domain::job::{Job, JobFile, JobKind, JobStatus};
 use crate::id::{JobId, TenantId};
 use crate::secret::Sealed;
-use crate::store::{AfterStep, JobPart, JobStep, JobStore, StoreResult};
+use crate::store::{AfterStep, JobPart, JobStep, Jobs, StoreResult};
 
 /// How many parts are dropped in one act: others wait meanwhile.
 const DROPPED_AT_ONCE: u32 = 32;
@@ -213,7 +213,7 @@ fn drop_ended(tx: &Tx<'_>, now: Timestamp) -> Verdict<bool> {
 }
 
 #[async_trait]
-impl JobStore for SqliteStore {
+impl Jobs for SqliteStore {
     async fn create_job(&self, job: &Job, input: Vec<JobPart>) -> StoreResult<bool> {
         let job = job.clone();
         self.writer.act(vec![], move |tx, _| create(tx, &job, &input)).await

@@ -25,6 +25,7 @@ mod link;
 mod logins;
 mod once;
 mod open;
+mod passwords;
 mod readers;
 mod replay;
 mod rows;

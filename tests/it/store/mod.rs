@@ -10,6 +10,7 @@ mod files;
 mod ledger;
 mod link;
 mod model;
+mod passwords;
 mod play;
 mod races;
 mod schema;

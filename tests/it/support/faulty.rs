@@ -80,7 +80,7 @@ impl FaultyStore {
 macro_rules! delegate_jobs {
     ($(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
-        impl JobStore for FaultyStore {
+        impl Jobs for FaultyStore {
             $(async fn $name(&self, $($argument: $type),*) -> StoreResult<$answer> {
                 self.call()?;
                 self.inner.$name($($argument),*).await
@@ -99,26 +99,35 @@ delegate_jobs! {
 }
 
 macro_rules! delegate {
-    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+    ($trait:ident { $($own:tt)* } $(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
-        impl Store for FaultyStore {
+        impl $trait for FaultyStore {
             $(async fn $name(&self, $($argument: $type),*) -> StoreResult<$answer> {
                 self.call()?;
                 self.inner.$name($($argument),*).await
             })*
 
-            async fn search_users(&self, tenant: TenantId, search: Search, patience: Duration) -> StoreResult<Searched> {
-                self.call()?;
-                match self.gives_up.load(Ordering::SeqCst) {
-                    true => Ok(Searched::GaveUp),
-                    false => self.inner.search_users(tenant, search, patience).await,
-                }
-            }
+            $($own)*
         }
     };
 }
 
 delegate! {
+    Passwords {}
+    fn replace_hash(tenant: TenantId, hash: ReplacedHash) -> bool;
+    fn find_next_hash(tenant: TenantId, connection: ConnectionId, after: &str) -> Option<String>;
+}
+
+delegate! {
+    Store {
+        async fn search_users(&self, tenant: TenantId, search: Search, patience: Duration) -> StoreResult<Searched> {
+            self.call()?;
+            match self.gives_up.load(Ordering::SeqCst) {
+                true => Ok(Searched::GaveUp),
+                false => self.inner.search_users(tenant, search, patience).await,
+            }
+        }
+    }
     fn create_tenant(new: NewTenant) -> bool;
     fn find_tenant(id: TenantId) -> Option<Tenant>;
     fn find_tenant_named(name: &str) -> Option<Tenant>;
