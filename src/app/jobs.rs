@@ -122,7 +122,9 @@ impl App {
             self.seal_parts(job, JobFile::Errors, &made.errors, &mut progress.errors)
                 .await?,
         );
-        job.progress = progress.clone();
+        progress.result_bytes = progress.result_bytes.saturating_add(made.result.len() as u64);
+        progress.errors_bytes = progress.errors_bytes.saturating_add(made.errors.len() as u64);
+        job.progress = progress;
         let now = self.clock.now();
         let then = match then {
             Then::On => AfterStep::Keep(now.saturating_add(LEASE).unwrap_or(Timestamp::MAX)),

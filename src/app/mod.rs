@@ -18,6 +18,7 @@ pub mod connections;
 pub mod cursor;
 mod delete_connection;
 pub mod events;
+pub mod import_user;
 pub mod inspect;
 pub mod jobs;
 mod keys;

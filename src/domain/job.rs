@@ -98,6 +98,10 @@ pub struct Progress {
     pub results: u32,
     /// How many parts of its errors are kept.
     pub errors: u32,
+    /// How many bytes its result has.
+    pub result_bytes: u64,
+    /// How many bytes its errors have.
+    pub errors_bytes: u64,
     /// Rows that were refused.
     pub failed: u64,
     /// Users that were changed.

@@ -15,8 +15,8 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 use crate::blackbox::server::{Installation, Server};
 
 /// The numbers of distinct calls that the scripts pin over each protocol.
-const PYTHON_CALLS: [(&str, usize); 2] = [("http", 51), ("https", 52)];
-const NODE_CALLS: [(&str, usize); 2] = [("http", 50), ("https", 50)];
+const PYTHON_CALLS: [(&str, usize); 2] = [("http", 55), ("https", 56)];
+const NODE_CALLS: [(&str, usize); 2] = [("http", 54), ("https", 54)];
 
 /// Writes `ca.pem`, and `cert.pem` with `key.pem` for this machine, signed by it.
 fn throw_away_authority(folder: &Path) {

@@ -325,6 +325,12 @@ pub static GUARDED: &[Route] = &[
         handler: || post(jobs::create_export),
     },
     Route {
+        method: "POST",
+        path: "/api/v2/jobs/users-imports",
+        any_of: &[Scope::CreateUsers],
+        handler: || post(jobs::create_import),
+    },
+    Route {
         method: "GET",
         path: "/api/v2/jobs/{id}",
         any_of: &[Scope::CreateUsers, Scope::ReadUsers],
@@ -374,8 +380,10 @@ pub fn dialects() -> Vec<Dialect> {
 pub fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
         .route("/.well-known/jwks.json", get(discovery::jwks))
-        .route("/.well-known/openid-configuration", get(discovery::configuration))
-        .route(jobs::DOWNLOAD_PATH, get(jobs::download));
+        .route("/.well-known/openid-configuration", get(discovery::configuration));
+    let links = Router::new()
+        .route(jobs::DOWNLOAD_PATH, get(jobs::download))
+        .route_layer(from_fn_with_state(app.clone(), edge::links));
     let tokens = Router::new()
         .route("/oauth/token", post(oauth::token))
         .route_layer(from_fn_with_state(app.clone(), edge::oauth));
@@ -387,5 +395,8 @@ pub fn router(app: &Arc<App>) -> Router {
         router.route(route.path, (route.handler)().route_layer(guard))
     });
     let management = management.route_layer(from_fn_with_state(app.clone(), edge::management));
-    open.merge(tokens).merge(management).with_state(app.clone())
+    open.merge(tokens)
+        .merge(links)
+        .merge(management)
+        .with_state(app.clone())
 }

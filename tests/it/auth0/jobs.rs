@@ -132,6 +132,18 @@ async fn sec_api_13_a_link_opens_one_file_for_a_minute() {
 }
 
 #[tokio::test]
+async fn sec_api_07_links_are_counted_by_the_address_that_follows_them() {
+    let server = TestServer::start_limited("2/1").await;
+    let path = "/u/users-export?ticket=guess";
+    for status in [404, 404, 429, 429] {
+        let headers = [("origin", "https://app.example"), ("x-forwarded-for", "198.51.100.7")];
+        let reply = server.client().request("GET", path, &headers, ()).await.expect(status);
+        assert_eq!(reply.header("access-control-allow-origin"), "");
+    }
+    server.client().from("127.0.0.2").get(path).await.expect(404);
+}
+
+#[tokio::test]
 async fn what_a_job_made_is_dropped_after_a_day() {
     let w = World::new().await;
     w.user("p").await;

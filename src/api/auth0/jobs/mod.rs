@@ -28,7 +28,10 @@ use crate::web::{Arrival, Fault, Place, Reason, Refusal, report};
 
 mod csv;
 mod export;
+mod import;
+mod rows;
 pub mod runner;
+mod upload;
 
 /// Where results are fetched.
 pub const DOWNLOAD_PATH: &str = "/u/users-export";
@@ -54,6 +57,17 @@ pub async fn create_export(
     let asked = export::asked(&app, &caller, body).await?;
     let job = app.create_job(&caller, JobKind::UsersExport, asked, &[]).await?;
     Ok(wire::json(StatusCode::OK, &Value::Object(show(&job))))
+}
+
+/// `POST /api/v2/jobs/users-imports`.
+pub async fn create_import(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    form: upload::Form,
+) -> Result<Response, Problem> {
+    let (asked, users) = upload::read(&app, &caller, form).await?;
+    let job = app.create_job(&caller, JobKind::UsersImport, asked, &users).await?;
+    Ok(wire::json(StatusCode::ACCEPTED, &Value::Object(show(&job))))
 }
 
 /// `GET /api/v2/jobs/{id}`.
@@ -91,7 +105,7 @@ pub async fn errors(
     if job.progress.errors == 0 {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let mut response = Response::new(file(app, job, JobFile::Errors, ["[", "]"]));
+    let mut response = file(app, job, JobFile::Errors, ["[", "]"]);
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json; charset=utf-8"),
@@ -109,7 +123,7 @@ pub async fn download(State(app): State<Arc<App>>, mut query: Query) -> Result<R
         _ => ("text/csv; charset=utf-8", "users.csv"),
     };
     let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
-    let mut response = Response::new(file(app, job, JobFile::Result, ["", ""]));
+    let mut response = file(app, job, JobFile::Result, ["", ""]);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(
@@ -126,15 +140,17 @@ pub async fn download(State(app): State<Arc<App>>, mut query: Query) -> Result<R
 }
 
 /// One of a job's files between two texts, read as fast as whoever gets it takes it: a part or
-/// two are in memory. When a part cannot be read, the answer breaks off.
-fn file(app: Arc<App>, job: Job, file: JobFile, [before, after]: [&'static str; 2]) -> Body {
+/// two are in memory. When a part cannot be read, the answer breaks off, before the length that it
+/// says.
+fn file(app: Arc<App>, job: Job, file: JobFile, [before, after]: [&'static str; 2]) -> Response {
+    let (parts, bytes) = match file {
+        JobFile::Input => (0, 0),
+        JobFile::Result => (job.progress.results, job.progress.result_bytes),
+        JobFile::Errors => (job.progress.errors, job.progress.errors_bytes),
+    };
+    let length = bytes.saturating_add((before.len() + after.len()) as u64);
     let (mut sender, body) = Channel::<Bytes, Error>::new(1);
     tokio::spawn(async move {
-        let parts = match file {
-            JobFile::Input => 0,
-            JobFile::Result => job.progress.results,
-            JobFile::Errors => job.progress.errors,
-        };
         if sender.send_data(Bytes::from_static(before.as_bytes())).await.is_err() {
             return;
         }
@@ -155,7 +171,9 @@ fn file(app: Arc<App>, job: Job, file: JobFile, [before, after]: [&'static str; 
         }
         let _ = sender.send_data(Bytes::from_static(after.as_bytes())).await;
     });
-    Body::new(body)
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    response
 }
 
 /// A job, as answers have it.

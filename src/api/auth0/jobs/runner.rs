@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::export;
+use super::{export, import};
 use crate::app::App;
 use crate::app::jobs::{Job, JobKind, JobStatus, Made, Then};
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ where
 
 async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
     let mut ending = std::pin::pin!(ending);
-    loop {
+    while !is_over(&mut ending).await {
         let taken = match app.take_job().await {
             Ok(taken) => taken,
             Err(error) => {
@@ -91,6 +91,6 @@ pub async fn step(app: &App, job: &mut Job) -> Result<bool> {
     }
     match job.kind {
         JobKind::UsersExport => export::step(app, job).await,
-        JobKind::UsersImport => Err(Error::internal("nobody can ask for an import yet")),
+        JobKind::UsersImport => import::step(app, job).await,
     }
 }
