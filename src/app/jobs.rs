@@ -126,14 +126,15 @@ impl App {
         progress.errors_bytes = progress.errors_bytes.saturating_add(made.errors.len() as u64);
         job.progress = progress;
         let now = self.clock.now();
-        let then = match then {
+        let after = match then {
             Then::On => AfterStep::Keep(now.saturating_add(LEASE).unwrap_or(Timestamp::MAX)),
-            Then::End(status) => {
-                job.status = status;
-                AfterStep::End(status, later(now, KEPT_FOR))
-            }
+            Then::End(status) => AfterStep::End(status, later(now, KEPT_FOR)),
         };
-        self.keep_step(job, parts, then).await
+        let kept = self.keep_step(job, parts, after).await?;
+        if let (true, Then::End(status)) = (kept, then) {
+            job.status = status;
+        }
+        Ok(kept)
     }
 
     /// Lets another take a job up, because this server stops.

@@ -239,8 +239,8 @@ async fn sec_api_10_every_member_of_an_export_is_checked() {
     w.client.post(EXPORTS, json31).await.expect(200);
 }
 
-/// Makes many users whose metadata is long.
-async fn crowd(w: &World, count: usize) -> BTreeSet<String> {
+/// Makes many users whose metadata is long; their ids.
+pub async fn crowd(w: &World, count: usize) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for n in 0..count {
         let body = json!({"connection": "email", "email": format!("u{n}@x.example"),

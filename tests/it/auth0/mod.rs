@@ -13,6 +13,7 @@ mod jobs;
 mod jobs_exports;
 mod jobs_import_faults;
 mod jobs_imports;
+mod jobs_runs;
 mod jobs_uploads;
 mod oauth;
 mod outcomes;

@@ -53,7 +53,10 @@ async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
         loop {
             match contained(app.clone(), job.clone()).await {
                 Ok((true, next)) => job = next,
-                Ok((false, _)) => break,
+                Ok((false, job)) => {
+                    tell(&job);
+                    break;
+                }
                 Err(error) => {
                     report(&error);
                     break;
@@ -66,6 +69,14 @@ async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
                 return;
             }
         }
+    }
+}
+
+/// Tells the operator how a job has ended, unless somebody else has it now.
+fn tell(job: &Job) {
+    if job.status != JobStatus::Pending {
+        let (kind, status) = (job.kind.name(), job.status.name());
+        tracing::info!(tenant = %job.tenant, job = %job.id, kind, status, "a job has ended");
     }
 }
 
