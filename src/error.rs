@@ -86,6 +86,9 @@ pub enum Error {
     /// A search would take longer than one may.
     #[error("the search takes too long: ask for less")]
     SearchTooLong,
+    /// As many jobs of a kind are under way as may be: so many.
+    #[error("{0} jobs of this kind are under way: wait for one to end")]
+    TooManyJobs(u32),
     /// More requests came than this tenant, client or address may make.
     #[error("too many requests")]
     TooManyRequests(Quota),
@@ -132,6 +135,8 @@ pub enum Noun {
     Identity,
     /// An entry of a log.
     Log,
+    /// A job.
+    Job,
 }
 
 impl fmt::Display for Noun {
@@ -144,6 +149,7 @@ impl fmt::Display for Noun {
             Self::Log => "log entry",
             Self::User => "user",
             Self::Identity => "identity",
+            Self::Job => "job",
         })
     }
 }

@@ -108,6 +108,10 @@ pub struct TenantId(i64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(i64);
 
+/// A job: a random positive number of 63 bits, written as `job_` and 16 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(i64);
+
 macro_rules! random_id {
     ($name:ident, $prefix:literal) => {
         impl $name {
@@ -163,6 +167,7 @@ macro_rules! random_id {
 
 random_id!(TenantId, "ten_");
 random_id!(ConnectionId, "con_");
+random_id!(JobId, "job_");
 
 /// An application of a tenant: 32 hex digits, the first 16 of them the tenant's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

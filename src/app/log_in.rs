@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::authenticate::USER_CLAIM;
+use crate::app::passwords::Verdict;
 use crate::domain::{Client, ConnectionRef, Grant, Identity, Object, Scopes, UserRef, UserWithIdentities};
 use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId};
 pub use crate::jwt::Claims;
 use crate::jwt::{self, Fault, TokenKind};
 use crate::secret::{Digest, ExposeSecret, SecretString};
-use crate::store::{LoginKind, LoginName, UserUpdate};
+use crate::store::{LoginKind, LoginName, ReplacedHash, UserUpdate};
 
 /// How long access tokens live (`api/auth0.md` 2.1).
 pub const ACCESS_TOKEN_FOR: Duration = Duration::from_secs(86_400);
+
+/// How often a password may get another hash while one log-in is checked.
+const HASH_CHANGES: usize = 4;
 
 /// How long ID tokens live (`api/auth0.md` 2.1).
 pub const ID_TOKEN_FOR: Duration = Duration::from_secs(36_000);
@@ -83,24 +87,77 @@ impl App {
             return Err(Error::GrantNotAllowed);
         }
         let tenant = client.id.tenant();
-        let login = self.find_login(tenant, realm, name).await?;
-        tried.identity = login.as_ref().map(|(identity, _)| identity.clone());
-        let hash = login.as_ref().and_then(|(_, hash)| hash.clone());
-        let fits = self.passwords.verify(password, hash, &*self.random).await?;
-        // Hashing takes long enough for the password to be changed, or the identity to go.
-        let (Some((identity, _)), true) = (&login, fits && login == self.find_login(tenant, realm, name).await?) else {
-            return Err(Error::WrongCredentials);
-        };
+        let (identity, replaced) = self.check_password(tenant, realm, name, password, tried).await?;
         let found = self.existing_user_with_identities(tenant, identity.user).await?;
         if found.user.blocked == Some(true) {
             return Err(Error::Blocked);
+        }
+        if let Some(replaced) = replaced {
+            // When it is not kept, somebody else has kept a hash of ours, or changed the password.
+            self.store.replace_hash(tenant, replaced).await?;
         }
         self.count_log_in(tenant, &found, address).await?;
         self.existing_user_with_identities(tenant, found.user.id).await
     }
 
+    /// Whose password this is at this connection, and what to keep of it from now on, if that
+    /// is another hash than it was.
+    async fn check_password(
+        &self,
+        tenant: TenantId,
+        realm: &str,
+        name: &str,
+        password: &SecretString,
+        tried: &mut Tried,
+    ) -> Result<(Identity, Option<ReplacedHash>)> {
+        let mut login = self.find_login(tenant, realm, name).await?;
+        tried.identity = login.as_ref().map(|(identity, _)| identity.clone());
+        for _ in 0..HASH_CHANGES {
+            let Some((identity, Some(hash))) = login.clone() else {
+                let other = self.next_hash(tenant, realm, name).await?;
+                self.passwords.verify(password, other, &*self.random).await?;
+                return Err(Error::WrongCredentials);
+            };
+            let replaced = match self
+                .passwords
+                .verify(password, Some(hash.clone()), &*self.random)
+                .await?
+            {
+                Verdict::Wrong => return Err(Error::WrongCredentials),
+                Verdict::Fits => None,
+                Verdict::FitsOnce(ours) => Some(ReplacedHash {
+                    user: identity.user,
+                    identity: identity.id,
+                    was: hash,
+                    is: ours,
+                }),
+            };
+            // Hashing takes long enough for the password to be changed, or kept as another hash
+            // by another log-in, or for the identity to go.
+            let now = self.find_login(tenant, realm, name).await?;
+            if now == login {
+                return Ok((identity, replaced));
+            }
+            login = now;
+        }
+        Err(Error::WrongCredentials)
+    }
+
+    /// The hash that a password is compared with when nobody has this name: somebody else's, so
+    /// that it costs what it would cost if somebody had it, whichever hashes were imported here.
+    async fn next_hash(&self, tenant: TenantId, realm: &str, name: &str) -> Result<Option<String>> {
+        let at = ConnectionRef::Name(realm.to_owned());
+        match self.store.find_connection(tenant, &at).await? {
+            Some(connection) if connection.is_database() => {
+                let name = name.to_lowercase();
+                Ok(self.store.find_next_hash(tenant, connection.id, &name).await?)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The identity that logs in at this connection by this e-mail address or user name, and
-    /// its password's PHC string.
+    /// what is kept of its password.
     async fn find_login(
         &self,
         tenant: TenantId,

@@ -18,7 +18,9 @@ pub mod connections;
 pub mod cursor;
 mod delete_connection;
 pub mod events;
+pub mod import_user;
 pub mod inspect;
+pub mod jobs;
 mod keys;
 pub mod labels;
 pub mod link;
@@ -41,7 +43,7 @@ pub mod update_user;
 pub mod users;
 
 pub use origins::Origins;
-pub use passwords::PasswordSettings;
+pub use passwords::{ImportedHash, PasswordSettings};
 
 /// The system: a store, a vault and what they need. Dialects call its verbs.
 pub struct App {
@@ -57,6 +59,7 @@ pub struct App {
     verified: authenticate::Verified,
     rates: rates::Rates,
     logs: logs::Writing,
+    jobs_asked: tokio::sync::Notify,
 }
 
 /// What an [`App`] is made of.
@@ -105,6 +108,7 @@ impl App {
             passwords: passwords::Passwords::new(parts.passwords),
             verified: authenticate::Verified::new(),
             rates: rates::Rates::new(parts.rate_limit_per_address),
+            jobs_asked: tokio::sync::Notify::new(),
         })
     }
 
@@ -131,11 +135,13 @@ impl App {
         Ok(self.store.check().await?)
     }
 
-    /// Forgets spent proofs and idempotency keys that have ended; returns how many.
+    /// Forgets spent proofs and idempotency keys that have ended, and drops jobs with their files;
+    /// returns how many of the former.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn forget_ended(&self) -> Result<u64> {
+        while self.store.drop_jobs(self.clock.now()).await? {}
         Ok(self.store.forget_ended(self.clock.now()).await?)
     }
 }

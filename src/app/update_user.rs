@@ -34,6 +34,8 @@ pub struct UserChanges {
     pub user_metadata: Option<Object>,
     /// Likewise.
     pub app_metadata: Option<Object>,
+    /// Whether a bag takes the place of the one that is there, whole.
+    pub replace_metadata: bool,
     /// The connection of the identity that log-in names and password belong to; `None` is
     /// the primary.
     pub connection: Option<String>,
@@ -206,8 +208,15 @@ impl App {
         let login_changes = hash.is_some() || changes.texts.iter().any(|(text, _)| text.is_of_login());
         let login = login_changes.then_some((identity.id, Login { names, password: hash }));
 
-        merge(&mut new.user_metadata, changes.user_metadata.as_ref());
-        merge(&mut new.app_metadata, changes.app_metadata.as_ref());
+        for (bag, changed) in [
+            (&mut new.user_metadata, &changes.user_metadata),
+            (&mut new.app_metadata, &changes.app_metadata),
+        ] {
+            match changed {
+                Some(_) if changes.replace_metadata => bag.clone_from(changed),
+                _ => merge(bag, changed.as_ref()),
+            }
+        }
         new.blocked = changes.blocked.or(new.blocked);
         if changes.password.is_some() {
             new.last_password_reset = Some(now);

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use crate::app::App;
 use crate::app::link::{Asserted, OnceKey};
+use crate::app::{App, ImportedHash};
 use crate::domain::{
     Caller, Connection, ConnectionRef, EventKind, ExternalIdentity, NewEvent, Object, Profile, Proof, Scope, User,
     UserRef, UserWithIdentities, connection,
@@ -34,6 +34,8 @@ pub struct UserRequest {
     pub profile: Profile,
     /// What she logs in with.
     pub password: Option<SecretString>,
+    /// The hash of her password that was made elsewhere, instead of `password`.
+    pub imported: Option<ImportedHash>,
     /// Whether she may not log in.
     pub blocked: Option<bool>,
     /// Auth0's bag that she may write.
@@ -69,9 +71,11 @@ impl App {
         user.user_metadata = request.user_metadata;
         user.app_metadata = request.app_metadata;
 
-        let password = match &request.password {
-            Some(password) => Some(self.hash_password(&connection, password).await?),
-            None => None,
+        let password = match (&request.password, &request.imported) {
+            (Some(password), None) => Some(self.hash_password(&connection, password).await?),
+            (None, Some(imported)) => Some(keep_imported(&connection, imported)?),
+            (None, None) => None,
+            (Some(_), Some(_)) => return Err(Error::invalid("password_hash", "excludes a password")),
         };
         let chosen = request.subject.is_some();
         let subject = request.subject.unwrap_or_else(|| user.id.to_string());
@@ -199,15 +203,24 @@ impl App {
     }
 
     pub(super) async fn hash_password(&self, connection: &Connection, password: &SecretString) -> Result<String> {
-        if !connection.is_database() {
-            return Err(Error::invalid(
-                "password",
-                "cannot be set for a user of this connection",
-            ));
-        }
+        takes_passwords(connection, "password")?;
         check_password(connection, password)?;
         self.passwords.hash(password, &*self.random).await
     }
+}
+
+fn takes_passwords(connection: &Connection, field: &'static str) -> Result<()> {
+    match connection.is_database() {
+        true => Ok(()),
+        false => Err(Error::invalid(field, "cannot be set for a user of this connection")),
+    }
+}
+
+/// What is kept of a password that was hashed elsewhere. Whether the password meets the policy
+/// of the connection nobody knows.
+pub(super) fn keep_imported(connection: &Connection, imported: &ImportedHash) -> Result<String> {
+    takes_passwords(connection, "password_hash")?;
+    Ok(imported.as_text().expose_secret().to_owned())
 }
 
 /// The names that a database or passwordless identity is found by at log-in. In the built-in

@@ -19,6 +19,7 @@ use super::control::ControlSocket;
 use super::directory::Directory;
 use super::{Failure, Place, open, print};
 use crate::api;
+use crate::api::auth0::jobs::runner;
 use crate::app::{App, Origins};
 use crate::clock::{SystemClock, SystemRandomness};
 use crate::config::{Config, LogFormat, Unsafe};
@@ -192,6 +193,10 @@ impl Prepared {
         );
         let upkeep = tokio::spawn(keep_up(self.app.clone()));
         let chaining = tokio::spawn(chain(self.app.clone()));
+        let jobs = {
+            let ending = ending.clone();
+            tokio::spawn(runner::run(self.app.clone(), move || ended(ending.clone())))
+        };
         let admin = self
             .admin
             .map(|(admin, front)| tokio::spawn(admin.serve(front, ended(ending.clone()))));
@@ -201,7 +206,7 @@ impl Prepared {
         self.readiness.drain();
         drop(end);
         tokio::select! {
-            _ = served => {}
+            _ = async { tokio::join!(served, jobs) } => {}
             () = self.ends.first() => tracing::warn!("ended at once by a second signal"),
         }
         orders.abort();

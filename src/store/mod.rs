@@ -9,8 +9,10 @@
 //! its outcome; [`StoreError`] is for a store that cannot answer.
 
 pub mod acts;
+pub mod jobs;
 pub mod ledger;
 mod logs;
+mod passwords;
 mod search;
 pub mod sqlite;
 mod term_key;
@@ -26,7 +28,9 @@ pub use self::acts::{
     NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
     Standing, StoredSigningKey, Unlink, UserUpdate,
 };
+pub use self::jobs::{AfterStep, JobPart, JobStep, Jobs};
 pub use self::logs::{About, Log, LogOrder, LogPage, Logs, NewLog};
+pub use self::passwords::{Passwords, ReplacedHash};
 pub use self::search::{Search, Searched};
 pub use self::trail::{Head, Trail};
 use crate::domain::tenant::OpaqueCredentials;
@@ -63,7 +67,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What a store must be able to do.
 #[async_trait]
-pub trait Store: Logs + Trail + Send + Sync {
+pub trait Store: Jobs + Logs + Passwords + Trail + Send + Sync {
     // Tenants and what belongs to them: rare, by operators.
 
     /// Makes a tenant; `false` when the name is in use.

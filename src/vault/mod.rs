@@ -47,16 +47,22 @@ pub enum Field {
     Cursor,
     /// What an act must be undone with.
     Undo,
+    /// A part of a file of a job.
+    JobPart,
+    /// The right to fetch what a job made.
+    Download,
 }
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::TokenSet,
         Self::ClientSecret,
         Self::Event,
         Self::Cursor,
         Self::Undo,
+        Self::JobPart,
+        Self::Download,
     ];
 
     /// The name that a record is bound to.
@@ -67,6 +73,8 @@ impl Field {
             Self::Event => "event",
             Self::Cursor => "cursor",
             Self::Undo => "undo",
+            Self::JobPart => "job_part",
+            Self::Download => "download",
         }
     }
 }

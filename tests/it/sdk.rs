@@ -15,8 +15,8 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 use crate::blackbox::server::{Installation, Server};
 
 /// The numbers of distinct calls that the scripts pin over each protocol.
-const PYTHON_CALLS: [(&str, usize); 2] = [("http", 54), ("https", 55)];
-const NODE_CALLS: [(&str, usize); 2] = [("http", 53), ("https", 53)];
+const PYTHON_CALLS: [(&str, usize); 2] = [("http", 58), ("https", 59)];
+const NODE_CALLS: [(&str, usize); 2] = [("http", 57), ("https", 57)];
 
 /// Writes `ca.pem`, and `cert.pem` with `key.pem` for this machine, signed by it.
 fn throw_away_authority(folder: &Path) {

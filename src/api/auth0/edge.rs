@@ -85,6 +85,15 @@ pub async fn oauth(State(app): State<Arc<App>>, request: Request, next: Next) ->
     response
 }
 
+/// Counts requests for what links lead to. No page of another origin may read it.
+pub async fn links(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let peer = Seen::of(&request).peer;
+    match peer.map(|peer| app.admit_address(peer)).transpose() {
+        Ok(_) => next.run(request).await,
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
 /// What is not there is answered here too, so that it carries what every answer does.
 pub async fn nothing() -> Refusal {
     Refusal::NoRoute

@@ -30,7 +30,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, message: impl Into<String>, code: Option<&'static str>) -> Self {
+    /// A refusal with this status, message and code.
+    pub fn new(status: StatusCode, message: impl Into<String>, code: Option<&'static str>) -> Self {
         Self {
             status,
             message: message.into(),
@@ -89,6 +90,7 @@ impl From<Error> for Problem {
                 not_found("The client grant does not exist.", "inexistent_client_grant")
             }
             Error::NotFound(Noun::Log) => not_found("The log event does not exist.", "inexistent_log"),
+            Error::NotFound(Noun::Job) => not_found("Job not found.", "inexistent_job"),
             Error::NotFound(Noun::Identity) => not_found("The identity does not exist.", "inexistent_identity"),
             Error::NotFound(Noun::Tenant) => not_found("The tenant does not exist.", "inexistent_tenant"),
             Error::Unauthenticated(why) => unauthenticated(&why),
@@ -149,6 +151,10 @@ impl From<Error> for Problem {
                 "The search took longer than two seconds. Ask for less.",
                 Some("search_timeout"),
             ),
+            Error::TooManyJobs(_) => Self {
+                retry_after: Some(5),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, error.to_string(), Some("too_many_jobs"))
+            },
             Error::TooManyRequests(quota) => Self {
                 retry_after: Some(quota.retry_after),
                 quota: Some(quota),
@@ -462,6 +468,7 @@ impl From<Error> for OAuthProblem {
             | Error::ProofRejected(_)
             | Error::SecondaryRefused
             | Error::WeakPassword(_)
+            | Error::TooManyJobs(_)
             | Error::KeyReused => Self::access_denied("Unauthorized"),
             Error::TooManyRequests(quota) => Self {
                 retry_after: Some(quota.retry_after),

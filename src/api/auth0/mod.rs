@@ -27,6 +27,7 @@ mod edge;
 mod error;
 mod guard;
 mod identities;
+pub mod jobs;
 mod journal;
 mod logs;
 mod masked;
@@ -341,6 +342,30 @@ pub static GUARDED: &[Route] = &[
         handler: || get(stats::daily),
     },
     Route {
+        method: "POST",
+        path: "/api/v2/jobs/users-exports",
+        any_of: &[Scope::ReadUsers],
+        handler: || post(jobs::create_export),
+    },
+    Route {
+        method: "POST",
+        path: "/api/v2/jobs/users-imports",
+        any_of: &[Scope::CreateUsers],
+        handler: || post(jobs::create_import),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/jobs/{id}",
+        any_of: &[Scope::CreateUsers, Scope::ReadUsers],
+        handler: || get(jobs::find),
+    },
+    Route {
+        method: "GET",
+        path: "/api/v2/jobs/{id}/errors",
+        any_of: &[Scope::CreateUsers, Scope::ReadUsers],
+        handler: || get(jobs::errors),
+    },
+    Route {
         method: "GET",
         path: "/api/v2/tenants/settings",
         any_of: &[Scope::ReadTenantSettings],
@@ -367,7 +392,11 @@ pub fn dialects() -> Vec<Dialect> {
         name: "auth0",
         spell,
     };
-    vec![spelled("/api/v2", error::spell), spelled("/oauth", error::spell_oauth)]
+    vec![
+        spelled("/api/v2", error::spell),
+        spelled("/oauth", error::spell_oauth),
+        spelled("/u", error::spell),
+    ]
 }
 
 /// All routes.
@@ -375,6 +404,9 @@ pub fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
         .route("/.well-known/jwks.json", get(discovery::jwks))
         .route("/.well-known/openid-configuration", get(discovery::configuration));
+    let links = Router::new()
+        .route(jobs::DOWNLOAD_PATH, get(jobs::download))
+        .route_layer(from_fn_with_state(app.clone(), edge::links));
     let tokens = Router::new()
         .route("/oauth/token", post(oauth::token))
         .route_layer(from_fn_with_state(app.clone(), edge::oauth));
@@ -386,5 +418,8 @@ pub fn router(app: &Arc<App>) -> Router {
         router.route(route.path, (route.handler)().route_layer(guard))
     });
     let management = management.route_layer(from_fn_with_state(app.clone(), edge::management));
-    open.merge(tokens).merge(management).with_state(app.clone())
+    open.merge(tokens)
+        .merge(links)
+        .merge(management)
+        .with_state(app.clone())
 }

@@ -19,7 +19,7 @@ use crate::secret::SecretString;
 use crate::web::{Fault, Fields, Reason};
 
 /// Names that `app_metadata` must not hold.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     "__tenant",
     "_id",
     "blocked",
@@ -187,7 +187,7 @@ pub fn changes(body: Object) -> Result<UserChanges, Problem> {
     Ok(changes)
 }
 
-fn check_text(text: Text, value: &str) -> Result<(), Reason> {
+pub(super) fn check_text(text: Text, value: &str) -> Result<(), Reason> {
     match text {
         Text::Email => is_address(value).then_some(()).ok_or(Reason::Format("email")),
         Text::PhoneNumber => is_phone(value).then_some(()).ok_or(Reason::Pattern(PHONE_PATTERN)),
@@ -219,7 +219,7 @@ fn check_length(value: &str, allowed: RangeInclusive<usize>) -> Result<(), Reaso
     }
 }
 
-fn check_subject(subject: &str) -> Result<(), Reason> {
+pub(super) fn check_subject(subject: &str) -> Result<(), Reason> {
     let (len, max) = (subject.len(), 255);
     if len > max {
         return Err(Reason::TooLong { len, max });
@@ -258,7 +258,7 @@ fn is_web_address(value: &str) -> bool {
 
 /// Reads a bag of metadata. The keys of all its levels can be written in a search, where a
 /// dot leads a level down.
-fn metadata(fields: &mut Fields, name: &str, reserved: &[&str]) -> Result<Option<Object>, Fault> {
+pub(super) fn metadata(fields: &mut Fields, name: &str, reserved: &[&str]) -> Result<Option<Object>, Fault> {
     let Some(bag) = fields.opt_object(name)? else {
         return Ok(None);
     };

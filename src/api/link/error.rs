@@ -70,6 +70,7 @@ fn spell(error: &Error) -> (StatusCode, &'static str) {
         Error::Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "not_available"),
         Error::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         Error::SearchTooLong => (StatusCode::SERVICE_UNAVAILABLE, "search_too_long"),
+        Error::TooManyJobs(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_jobs"),
         Error::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
         Error::StoreUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         Error::CryptoIntegrity => (StatusCode::INTERNAL_SERVER_ERROR, "crypto_integrity"),

@@ -162,6 +162,10 @@ fn make_ready(
                 ..Replayed::default()
             }),
         };
+        let replayed = match replayed {
+            Ok(replayed) => store.drop_every_job().await.map(|()| replayed),
+            failed => failed,
+        };
         replayed.map_err(|error| Failure::failed(error.to_string()))
     })?;
     if let Some((path, contents)) = ledger {

@@ -12,7 +12,7 @@ use crate::domain::{ConnectionRef, Identity, IdentityKey};
 use crate::id::{ConnectionId, TenantId};
 use crate::store::{LoginKind, LoginName, StoreResult};
 
-/// Who logs in by this name, with the password's PHC string.
+/// Who logs in by this name, with what is kept of the password.
 pub(super) fn find(
     sql: &Sqlite,
     tenant: TenantId,
@@ -22,6 +22,16 @@ pub(super) fn find(
     let Some(subject) = subject_of(sql, tenant, connection, name)? else {
         return Ok(None);
     };
+    of_subject(sql, tenant, connection, subject)
+}
+
+/// The identity of this subject at a live connection, with what is kept of its password.
+pub(super) fn of_subject(
+    sql: &Sqlite,
+    tenant: TenantId,
+    connection: ConnectionId,
+    subject: String,
+) -> StoreResult<Option<(Identity, Option<String>)>> {
     let Some((connection, issuer)) = tenants::key_part(sql, tenant, &ConnectionRef::Id(connection))? else {
         return Ok(None);
     };

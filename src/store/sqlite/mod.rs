@@ -18,6 +18,7 @@ mod days;
 mod events;
 mod identities;
 pub mod inspect;
+mod jobs;
 mod keys;
 mod known;
 mod link;
@@ -25,6 +26,7 @@ mod logins;
 mod logs;
 mod once;
 mod open;
+mod passwords;
 mod readers;
 mod replay;
 mod rows;
@@ -101,6 +103,7 @@ impl SqliteStore {
         let ledger = replay::ledger_batch(&data_writer)
             .map_err(|error| data.explain_store(error))
             .and_then(|batch| Ok(Ledger::open(dir, batch, clock.now())?))?;
+        jobs::release_all(&data_writer).map_err(|error| data.explain_store(error))?;
         let known = Arc::new(Known::default());
         let writer = Writer::start(data_writer, keys_writer, log, ledger, known.clone(), clock, random)
             .map_err(|error| data.explain_store(error))?;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::{Actor, Proof, WrappedKey};
-use crate::id::{ClientId, ConnectionId, EventId, IdentityId, LogId, TenantId, UserId};
+use crate::id::{ClientId, ConnectionId, EventId, IdentityId, JobId, LogId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{LoginKind, StoreError, StoreResult};
 
@@ -54,7 +54,7 @@ macro_rules! number_column {
     )* };
 }
 
-number_column!(TenantId, ConnectionId);
+number_column!(TenantId, ConnectionId, JobId);
 
 impl ToSql for Sealed {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -21,6 +21,8 @@ pub struct Client {
 pub struct Answer {
     pub status: u16,
     pub body: Value,
+    /// The same as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -63,6 +65,20 @@ impl Client {
 
     pub fn delete(&mut self, path: &str) -> io::Result<Answer> {
         self.send("DELETE", path, &[], None)
+    }
+
+    /// Sends a body of this media type.
+    pub fn upload(&mut self, path: &str, media_type: &str, body: &[u8]) -> io::Result<Answer> {
+        let address = self.stream.get_ref().peer_addr()?;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ncontent-type: {media_type}\r\n\
+             content-length: {}\r\n\r\n",
+            self.token,
+            body.len()
+        );
+        self.stream.get_mut().write_all(head.as_bytes())?;
+        self.stream.get_mut().write_all(body)?;
+        self.answer()
     }
 
     /// Any request, with further headers.
@@ -115,6 +131,7 @@ impl Client {
         Ok(Answer {
             status,
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+            bytes: body,
         })
     }
 

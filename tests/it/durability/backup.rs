@@ -366,3 +366,24 @@ fn sec_ops_05_the_ledger_and_the_data_agree_wherever_the_disk_breaks() {
         assert!(!told.iter().any(|loss| loss.contains(&identity)), "{identity} is there");
     }
 }
+
+/// An import in a copy would make users again who have been erased since it was made.
+#[test]
+fn a_restored_backup_has_no_jobs() {
+    let installation = Installation::new();
+    let server = installation.serve();
+    let mut client = server.client();
+    let asked = client
+        .post("/api/v2/jobs/users-exports", &json!({}))
+        .unwrap()
+        .expect(200);
+    let job = format!("/api/v2/jobs/{}", asked.text("id"));
+    create(&installation);
+    client.get(&job).unwrap().expect(200);
+    server.kill();
+    let to = beside(&installation, "restored");
+    restore(&installation, &to, &[]);
+    is_healthy(&installation, &to);
+    let server = serve_on(&installation, &to);
+    server.client().get(&job).unwrap().expect(404);
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use oneself::domain::job::JobFile;
 use oneself::domain::tenant::OpaqueCredentials;
 use oneself::domain::*;
 use oneself::id::*;
@@ -76,27 +77,57 @@ impl FaultyStore {
     }
 }
 
-macro_rules! delegate {
+macro_rules! delegate_jobs {
     ($(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
-        impl Store for FaultyStore {
+        impl Jobs for FaultyStore {
+            $(async fn $name(&self, $($argument: $type),*) -> StoreResult<$answer> {
+                self.call()?;
+                self.inner.$name($($argument),*).await
+            })*
+        }
+    };
+}
+
+delegate_jobs! {
+    fn create_job(job: &Job, input: Vec<JobPart>) -> bool;
+    fn find_job(tenant: TenantId, id: JobId) -> Option<Job>;
+    fn take_job(now: Timestamp, until: Timestamp) -> Option<Job>;
+    fn step_job(tenant: TenantId, step: JobStep) -> bool;
+    fn find_job_part(tenant: TenantId, id: JobId, file: JobFile, n: u32) -> Option<Sealed>;
+    fn drop_jobs(now: Timestamp) -> bool;
+}
+
+macro_rules! delegate {
+    ($trait:ident { $($own:tt)* } $(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl $trait for FaultyStore {
             $(async fn $name(&self, $($argument: $type),*) -> StoreResult<$answer> {
                 self.call()?;
                 self.inner.$name($($argument),*).await
             })*
 
-            async fn search_users(&self, tenant: TenantId, search: Search, patience: Duration) -> StoreResult<Searched> {
-                self.call()?;
-                match self.gives_up.load(Ordering::SeqCst) {
-                    true => Ok(Searched::GaveUp),
-                    false => self.inner.search_users(tenant, search, patience).await,
-                }
-            }
+            $($own)*
         }
     };
 }
 
 delegate! {
+    Passwords {}
+    fn replace_hash(tenant: TenantId, hash: ReplacedHash) -> bool;
+    fn find_next_hash(tenant: TenantId, connection: ConnectionId, after: &str) -> Option<String>;
+}
+
+delegate! {
+    Store {
+        async fn search_users(&self, tenant: TenantId, search: Search, patience: Duration) -> StoreResult<Searched> {
+            self.call()?;
+            match self.gives_up.load(Ordering::SeqCst) {
+                true => Ok(Searched::GaveUp),
+                false => self.inner.search_users(tenant, search, patience).await,
+            }
+        }
+    }
     fn create_tenant(new: NewTenant) -> bool;
     fn find_tenant(id: TenantId) -> Option<Tenant>;
     fn find_tenant_named(name: &str) -> Option<Tenant>;

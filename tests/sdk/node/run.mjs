@@ -39,6 +39,10 @@ const EXPECTED = [
     "connections.list",
     "connections.update",
     "connections.users.deleteByEmail",
+    "jobs.errors.get",
+    "jobs.get",
+    "jobs.usersExports.create",
+    "jobs.usersImports.create",
     "logs.get",
     "logs.list",
     "resourceServers.get",
@@ -333,6 +337,39 @@ async function extras(api, user_id) {
     assert.ok((await call("resourceServers.get", () => api.resourceServers.get(server.id))).is_system);
 }
 
+// Jobs: users are imported and exported.
+async function jobs(api, connection_id) {
+    const done = async (job) => {
+        for (let n = 0; n < 1000; n++) {
+            const found = await call("jobs.get", () => api.jobs.get(job.id));
+            if (found.status !== "pending") return found;
+            await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+        assert.fail(`${job.id} never ends`);
+    };
+    const email = `import-${suffix}@x.example`;
+    const rows = [{ email, user_metadata: { n: 1 } }, { email: "broken", password_hash: "x" }];
+    const users = new File([JSON.stringify(rows)], "users.json", { type: "application/json" });
+    const body = { users, connection_id, upsert: true, external_id: "batch", send_completion_email: false };
+    let job = await call("jobs.usersImports.create", () => api.jobs.usersImports.create(body));
+    assert.deepEqual([job.type, job.status, job.external_id], ["users_import", "pending", "batch"]);
+    let ended = await done(job);
+    assert.equal(ended.status, "completed");
+    assert.deepEqual([ended.summary.inserted, ended.summary.failed, ended.summary.total], [1, 1, 2]);
+    const [error] = await call("jobs.errors.get", () => api.jobs.errors.get(job.id));
+    assert.deepEqual([error.errors[0].code, error.user.password_hash], ["FORMAT", "*****"]);
+    const fields = [{ name: "email" }, { name: "user_metadata.n", export_as: "n" }];
+    const asked = { connection_id, format: "json", limit: 1000, fields };
+    job = await call("jobs.usersExports.create", () => api.jobs.usersExports.create(asked));
+    assert.deepEqual([job.type, job.status, job.format], ["users_export", "pending", "json"]);
+    ended = await done(job);
+    assert.equal(ended.status, "completed");
+    const file = await (await fetch(ended.location)).text();
+    const found = file.trim().split("\n").map((line) => JSON.parse(line));
+    assert.ok(found.some((one) => one.email === email && one.n === 1));
+    await refused("jobs.get", 404, () => api.jobs.get("job_0000000000000001"));
+}
+
 const api = api_of({ clientId: tenant.client_id, clientSecret: tenant.client_secret });
 await call("ManagementClient token by client credentials", () => api.users.list({ per_page: 1 }));
 const database = await connections(api);
@@ -341,5 +378,6 @@ await identities(api, database, five);
 await changes(api);
 await clients(api);
 await extras(api, five[0].user_id);
+await jobs(api, database.id);
 assert.deepEqual([...made].sort(), EXPECTED);
 console.log(`${made.size} distinct calls of the SDK over ${given.protocol}`);

@@ -10,6 +10,8 @@ that expects one lasts seconds; one is enough, and it asks for no repetition whe
 
 import argparse
 import json
+import time
+import urllib.request
 
 from auth0.authentication import GetToken
 from auth0.authentication.exceptions import Auth0Error
@@ -46,6 +48,10 @@ EXPECTED = {
     "connections.list",
     "connections.update",
     "connections.users.delete_by_email",
+    "jobs.errors.get",
+    "jobs.get",
+    "jobs.users_exports.create",
+    "jobs.users_imports.create",
     "logs.get",
     "logs.list",
     "resource_servers.get",
@@ -302,6 +308,39 @@ def extras(call, api, user_id, audience):
     assert call("resource_servers.get", api.resource_servers.get, server.id).is_system
 
 
+def jobs(call, api, suffix, people):
+    """Jobs: users are imported and exported."""
+    def done(job):
+        for _ in range(1000):
+            found = call("jobs.get", api.jobs.get, job.id)
+            if found.status != "pending":
+                return found
+            time.sleep(0.01)
+        raise AssertionError(f"{job.id} never ends")
+
+    rows = [{"email": f"import-{suffix}@x.example", "user_metadata": {"n": 1}}, {"email": "broken", "password_hash": "x"}]
+    job = call("jobs.users_imports.create", api.jobs.users_imports.create,
+               users=("users.json", json.dumps(rows), "application/json"), connection_id=people.id, upsert=True,
+               external_id="batch", send_completion_email=False)
+    assert (job.type, job.status, job.connection_id, job.external_id) == (
+        "users_import", "pending", people.id, "batch"), job
+    ended = done(job)
+    assert ended.status == "completed", ended
+    assert (ended.summary.inserted, ended.summary.failed, ended.summary.total) == (1, 1, 2), ended
+    (error,) = call("jobs.errors.get", api.jobs.errors.get, job.id)
+    assert error.errors[0].code == "FORMAT" and error.user["password_hash"] == "*****", error
+    job = call("jobs.users_exports.create", api.jobs.users_exports.create, connection_id=people.id, format="json",
+               limit=1000, fields=[{"name": "email"}, {"name": "user_metadata.n", "export_as": "n"}])
+    assert (job.type, job.status, job.format) == ("users_export", "pending", "json"), job
+    ended = done(job)
+    assert ended.status == "completed" and ended.location, ended
+    assert call("jobs.errors.get", api.jobs.errors.get, job.id) is None
+    with urllib.request.urlopen(ended.location) as file:
+        found = [json.loads(line) for line in file]
+    assert {"email": f"import-{suffix}@x.example", "n": 1} in found, found
+    call.refused("jobs.get", 404, api.jobs.get, "job_0000000000000001")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--protocol", choices=["http", "https"], required=True)
@@ -344,6 +383,7 @@ def main():
 
     clients(call, api, token_of, suffix, f"{base}/")
     extras(call, api, made[0].user_id, f"{base}/")
+    jobs(call, api, suffix, people)
 
     expected = EXPECTED | (OVER_HTTPS if args.protocol == "https" else set())
     assert call.made == expected, call.made ^ expected

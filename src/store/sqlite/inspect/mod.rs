@@ -81,7 +81,7 @@ pub struct TenantKeys {
 }
 
 /// What is asked of `data.db` alone: what it is called, and which rows show it.
-const OF_DATA: [(&str, &str); 17] = [
+const OF_DATA: [(&str, &str); 18] = [
     (
         "I1: accounts that belong to two users",
         "SELECT subject FROM identities GROUP BY tenant, connection, issuer, subject HAVING count(*) > 1",
@@ -159,6 +159,10 @@ const OF_DATA: [(&str, &str); 17] = [
         "terms of search of users who are not there",
         "SELECT DISTINCT lower(hex(user_id)) FROM terms AS x
          WHERE NOT EXISTS (SELECT 1 FROM users AS u WHERE u.tenant = x.tenant AND u.id = x.user_id)",
+    ),
+    (
+        "parts of files of jobs that are not there",
+        "SELECT tenant || ' ' || job FROM job_parts EXCEPT SELECT tenant || ' ' || id FROM jobs",
     ),
     (
         "names to log in by that lead to nobody",

@@ -193,6 +193,36 @@ CREATE TABLE once_keys (
 
 CREATE INDEX once_keys_by_end ON once_keys (ends_at);
 
+-- Work that is done beside requests. One that is taken up has a lease, which is 0 otherwise;
+-- `turn` tells how often it was. Once a job has ended it is dropped at `ends_at`.
+CREATE TABLE jobs (
+    tenant       INTEGER NOT NULL,
+    id           INTEGER NOT NULL CHECK (id > 0),
+    client       BLOB    NOT NULL CHECK (length(client) = 16),
+    kind         TEXT    NOT NULL,
+    status       TEXT    NOT NULL CHECK (status IN ('pending', 'completed', 'failed')),
+    asked        TEXT    NOT NULL,
+    progress     TEXT    NOT NULL,
+    turn         INTEGER NOT NULL,
+    leased_until INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    ends_at      INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX jobs_by_lease ON jobs (status, leased_until);
+CREATE INDEX jobs_by_end ON jobs (status, ends_at);
+
+-- What a job works on, makes and refuses, in parts.
+CREATE TABLE job_parts (
+    tenant INTEGER NOT NULL,
+    job    INTEGER NOT NULL,
+    file   TEXT    NOT NULL CHECK (file IN ('input', 'result', 'errors')),
+    n      INTEGER NOT NULL CHECK (n >= 0),
+    sealed BLOB    NOT NULL,
+    PRIMARY KEY (tenant, job, file, n)
+) STRICT;
+
 -- The bucket is the second of the id. `other` is the user that an identity went to, or who
 -- was absorbed.
 CREATE TABLE events (

@@ -3,12 +3,22 @@
 //! Each hash takes 64 MiB, so no more than a fixed number run at once and a short queue
 //! waits; beyond that the answer is [`Error::Busy`] rather than memory without bound
 //! (API-13). A name that nobody has costs as much as a wrong password (API-03).
+//!
+//! Hashes that were made elsewhere are verified too (`imported.rs`), and made one of ours when
+//! they fit. Whether they fit or not, a hash of ours is computed as well, so that a cheap one
+//! does not show whose password was imported.
+
+mod digests;
+mod imported;
+mod wire;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
+pub use self::imported::ImportedHash;
+use self::imported::Kept;
 use crate::clock::Random;
 use crate::error::{Error, Result};
 use crate::secret::{ExposeSecret, SecretString};
@@ -70,44 +80,37 @@ impl Passwords {
 
     /// The PHC string of a password.
     pub(super) async fn hash(&self, password: &SecretString, random: &dyn Random) -> Result<String> {
-        let mut salt = [0; 16];
-        random.fill(&mut salt);
+        let salt = salt(random);
         let settings = self.settings;
-        let password = password.expose_secret().to_owned();
-        self.in_turn(move || {
-            let hash = argon2(settings)?
-                .hash_password_with_salt(password.as_bytes(), &salt)
-                .map_err(|e| Error::internal(e.to_string()))?;
-            Ok(hash.to_string())
-        })
-        .await
+        let password = password.clone();
+        self.in_turn(move || hash(settings, &password, &salt)).await
     }
 
-    /// Whether the password is the one of this PHC string; for `None`, as much work and no.
+    /// Whether the password is the one of what is kept; for `None`, as much work and no.
     pub(super) async fn verify(
         &self,
         password: &SecretString,
-        phc: Option<String>,
+        kept: Option<String>,
         random: &dyn Random,
-    ) -> Result<bool> {
-        let known = phc.is_some();
-        let phc = match phc {
-            Some(phc) => phc,
-            None => self
-                .nobody
-                .get_or_try_init(|| self.hash(password, random))
-                .await?
-                .clone(),
-        };
-        let settings = self.settings;
-        let password = password.expose_secret().to_owned();
-        let fits = self
-            .in_turn(move || {
-                let parsed = PasswordHash::new(&phc).map_err(|e| Error::internal(e.to_string()))?;
-                Ok(argon2(settings)?.verify_password(password.as_bytes(), &parsed).is_ok())
-            })
-            .await?;
-        Ok(fits && known)
+    ) -> Result<Verdict> {
+        let nobody = self.nobody.get_or_try_init(|| self.hash(password, random)).await?;
+        let known = kept.is_some();
+        let kept = kept.unwrap_or_else(|| nobody.clone());
+        let (settings, password) = (self.settings, password.clone());
+        if is_ours(settings, &kept) {
+            let fits = self.in_turn(move || verify(settings, &password, &kept)).await?;
+            return Ok(Verdict::from(fits && known));
+        }
+        let (nobody, salt) = (nobody.clone(), salt(random));
+        self.in_turn(move || {
+            let imported = Kept::read(&kept).map_err(|e| Error::internal(format!("a password that is kept: {e}")))?;
+            if imported.fits(&password)? {
+                return Ok(Verdict::FitsOnce(hash(settings, &password, &salt)?));
+            }
+            verify(settings, &password, &nobody)?;
+            Ok(Verdict::Wrong)
+        })
+        .await
     }
 
     /// Runs it on a thread that may block, when its turn comes.
@@ -125,6 +128,54 @@ impl Passwords {
             .await
             .map_err(|e| Error::internal(e.to_string()))?
     }
+}
+
+/// How comparing a password ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is another one.
+    Wrong,
+    /// It is the one.
+    Fits,
+    /// It is the one, and this is to be kept instead of the imported hash.
+    FitsOnce(String),
+}
+
+impl From<bool> for Verdict {
+    fn from(fits: bool) -> Self {
+        if fits { Self::Fits } else { Self::Wrong }
+    }
+}
+
+/// Whether it is a hash as we make them: everything else is replaced when it fits.
+fn is_ours(settings: PasswordSettings, kept: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(kept) else {
+        return false;
+    };
+    parsed.algorithm.as_str() == Algorithm::Argon2id.as_str()
+        && parsed.version == Some(Version::V0x13.into())
+        && Params::try_from(&parsed).is_ok_and(|params| {
+            (params.m_cost(), params.t_cost(), params.p_cost()) == (settings.memory_kib, settings.passes, 1)
+        })
+}
+
+fn salt(random: &dyn Random) -> [u8; 16] {
+    let mut salt = [0; 16];
+    random.fill(&mut salt);
+    salt
+}
+
+fn hash(settings: PasswordSettings, password: &SecretString, salt: &[u8]) -> Result<String> {
+    let hash = argon2(settings)?
+        .hash_password_with_salt(password.expose_secret().as_bytes(), salt)
+        .map_err(|e| Error::internal(e.to_string()))?;
+    Ok(hash.to_string())
+}
+
+fn verify(settings: PasswordSettings, password: &SecretString, phc: &str) -> Result<bool> {
+    let parsed = PasswordHash::new(phc).map_err(|e| Error::internal(e.to_string()))?;
+    let password = password.expose_secret().as_bytes();
+    Ok(argon2(settings)?.verify_password(password, &parsed).is_ok())
 }
 
 fn argon2(settings: PasswordSettings) -> Result<Argon2<'static>> {
@@ -145,12 +196,11 @@ mod tests {
         let (right, wrong) = ("correct horse".to_owned().into(), "battery".to_owned().into());
         let phc = passwords.hash(&right, &random).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$"), "{phc}");
-        assert!(passwords.verify(&right, Some(phc.clone()), &random).await.unwrap());
-        assert!(!passwords.verify(&wrong, Some(phc), &random).await.unwrap());
-        assert!(
-            !passwords.verify(&right, None, &random).await.unwrap(),
-            "nobody's password fits nothing"
-        );
+        let verify = |password, kept| passwords.verify(password, kept, &random);
+        assert_eq!(verify(&right, Some(phc.clone())).await.unwrap(), Verdict::Fits);
+        assert_eq!(verify(&wrong, Some(phc)).await.unwrap(), Verdict::Wrong);
+        let nobody = verify(&right, None).await.unwrap();
+        assert_eq!(nobody, Verdict::Wrong, "nobody's password fits nothing");
     }
 
     #[tokio::test]
