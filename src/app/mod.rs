@@ -18,6 +18,7 @@ pub mod connections;
 pub mod cursor;
 mod delete_connection;
 pub mod events;
+pub mod import;
 pub mod inspect;
 mod keys;
 pub mod labels;
@@ -54,6 +55,7 @@ pub struct App {
     passwords: passwords::Passwords,
     verified: authenticate::Verified,
     rates: rates::Rates,
+    imports: import::UnderWay,
 }
 
 /// What an [`App`] is made of.
@@ -101,6 +103,7 @@ impl App {
             passwords: passwords::Passwords::new(parts.passwords),
             verified: authenticate::Verified::new(),
             rates: rates::Rates::new(parts.rate_limit_per_address),
+            imports: import::UnderWay::default(),
         })
     }
 

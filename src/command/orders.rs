@@ -1,4 +1,4 @@
-//! Orders of the operator: what `tenant`, `client`, `connection`, `backup create`, `doctor` and
+//! Orders of the operator: what `tenant`, `client`, `connection`, `backup create`, `doctor`, `import` and
 //! `keys status` ask for, as data.
 //!
 //! One function executes them, in this process when the data directory is free and in the
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::directory::{Claim, Directory};
-use super::{Failure, Place, backup, control, doctor, keys, open, print, render};
+use super::{Failure, Place, backup, control, doctor, import, keys, open, print, render};
 use crate::app::App;
 use crate::app::connections::ConnectionRequest;
 use crate::config::{Config, Unsafe};
@@ -78,13 +78,22 @@ pub enum Order {
     Examine {
         sweep: bool,
     },
+    ImportUsers {
+        tenant: String,
+        file: PathBuf,
+        dry_run: bool,
+        errors: Option<PathBuf>,
+    },
     ShowKeys,
 }
 
 impl Order {
     /// Whether it may take as long as there is data.
     pub const fn is_long(&self) -> bool {
-        matches!(self, Self::CreateBackup { .. } | Self::Examine { .. } | Self::ShowKeys)
+        matches!(
+            self,
+            Self::CreateBackup { .. } | Self::Examine { .. } | Self::ImportUsers { .. } | Self::ShowKeys
+        )
     }
 }
 
@@ -185,6 +194,11 @@ pub async fn obey(
             Ok(report.answer())
         }
         Order::ShowKeys => apart(lock, move || keys::show(&config.data, held.now())).await,
+        Order::ImportUsers { .. } => {
+            let done = import::obey(app, order, |_, _| {}).await;
+            drop(lock);
+            done
+        }
         order => Ok(execute(app, &order).await?),
     }
 }
@@ -273,7 +287,7 @@ async fn execute(app: &App, order: &Order) -> Result<Answer> {
             app.remove_connection(tenant, &ConnectionRef::parse(connection)).await?;
             done("removed", connection)
         }
-        Order::CreateBackup { .. } | Order::Examine { .. } | Order::ShowKeys => {
+        Order::CreateBackup { .. } | Order::Examine { .. } | Order::ImportUsers { .. } | Order::ShowKeys => {
             return Err(Error::internal("an order that takes long has a way of its own"));
         }
     })

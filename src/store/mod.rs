@@ -9,6 +9,7 @@
 //! its outcome; [`StoreError`] is for a store that cannot answer.
 
 pub mod acts;
+mod imports;
 pub mod ledger;
 mod passwords;
 mod search;
@@ -25,6 +26,7 @@ pub use self::acts::{
     NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
     Standing, StoredSigningKey, Unlink, UserUpdate,
 };
+pub use self::imports::{Import, ImportBatch, Imported, Imports, Refusal};
 pub use self::passwords::{Passwords, ReplacedHash};
 pub use self::search::{Search, Searched};
 use crate::domain::tenant::OpaqueCredentials;
@@ -61,7 +63,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What a store must be able to do.
 #[async_trait]
-pub trait Store: Passwords + Send + Sync {
+pub trait Store: Imports + Passwords + Send + Sync {
     // Tenants and what belongs to them: rare, by operators.
 
     /// Makes a tenant; `false` when the name is in use.

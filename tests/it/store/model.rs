@@ -147,11 +147,8 @@ impl Model {
                 return Created::LoginTaken(kind);
             }
         }
-        if new
-            .more
-            .as_ref()
-            .is_some_and(|more| more.external.key() == new.born.external.key())
-        {
+        let is_born = |more: &NewIdentity| more.external.key() == new.born.external.key();
+        if new.more.iter().any(is_born) {
             return Created::IdentityTaken;
         }
         if self.is_birthplace_taken(new.born.external.key()) {

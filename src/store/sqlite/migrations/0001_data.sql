@@ -193,6 +193,23 @@ CREATE TABLE once_keys (
 
 CREATE INDEX once_keys_by_end ON once_keys (ends_at);
 
+-- Files whose users are taken over: how far each has got, and what its last act refused.
+CREATE TABLE imports (
+    tenant       INTEGER NOT NULL,
+    file         BLOB    NOT NULL CHECK (length(file) = 32),
+    name         TEXT    NOT NULL,
+    lines        INTEGER NOT NULL,
+    file_offset  INTEGER NOT NULL,
+    users        INTEGER NOT NULL,
+    identities   INTEGER NOT NULL,
+    refused      INTEGER NOT NULL,
+    lines_before INTEGER NOT NULL,
+    last_refused TEXT    NOT NULL,
+    began_at     INTEGER NOT NULL,
+    ended_at     INTEGER,
+    PRIMARY KEY (tenant, file)
+) STRICT, WITHOUT ROWID;
+
 -- The bucket is the second of the id. `other` is the user that an identity went to, or who
 -- was absorbed.
 CREATE TABLE events (
