@@ -17,7 +17,7 @@ use crate::secret::Digest;
 pub const LINE_LIMIT_BYTES: u64 = 256 * 1024;
 
 /// How many lines are one act, if they are short.
-const LINES_AT_ONCE: u64 = 128;
+const LINES_AT_ONCE: u64 = 256;
 
 /// After how many bytes of lines an act is full.
 const BYTES_AT_ONCE: u64 = 2 * 1024 * 1024;
@@ -162,7 +162,7 @@ fn read(line: Line) -> Option<line::Outcome> {
         Line::Text(text) | Line::CutOff(text) if text.trim_ascii().is_empty() => None,
         Line::Text(text) => Some(line::read(&text)),
         Line::CutOff(text) => match line::read(&text) {
-            Err((path, _)) if serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err() && path.is_empty() => {
+            Err(_) if serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err() => {
                 whole("the file ends inside of this line".into())
             }
             read => Some(read),

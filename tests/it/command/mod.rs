@@ -4,6 +4,7 @@ mod backup;
 mod bench;
 mod demo;
 mod doctor;
+mod import;
 mod lock;
 mod orders;
 mod start_matrix;
