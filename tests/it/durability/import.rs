@@ -54,6 +54,9 @@ fn count(installation: &Installation, file: &str, sql: &str) -> i64 {
 }
 
 fn seen(installation: &Installation) -> Seen {
+    // A crash leaves keys of users who then were not made; they do no harm.
+    let examined = installation.answer(&["doctor", "--sweep", "--json"]);
+    assert_eq!(examined["sound"], true, "{examined}");
     let server = installation.serve();
     let mut client = server.client();
     let state = State::read(&mut client);
@@ -135,20 +138,25 @@ fn an_import_that_is_killed_again_and_again_ends_like_one_that_was_not() {
 fn a_file_that_changed_is_a_new_import_and_told_so() {
     let installation = installation();
     let arguments = arguments(&installation);
-    let shim = installation.shim();
-    let mut command = installation.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    shim.preload(&mut command);
-    shim.order(Fault::Kill(60));
-    assert_eq!(command.output().unwrap().status.code(), None, "it was killed");
-    shim.lose_power();
-    let lines_before = count(&installation, "data.db", "SELECT coalesce(max(lines), 0) FROM imports");
-    assert!(lines_before > 0, "something was done before");
+    let mut lines_before = 0;
+    for n in (60..).step_by(20) {
+        let shim = installation.shim();
+        let mut command = installation.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        shim.preload(&mut command);
+        shim.order(Fault::Kill(n));
+        assert_eq!(command.output().unwrap().status.code(), None, "it was killed");
+        shim.lose_power();
+        lines_before = count(&installation, "data.db", "SELECT coalesce(max(lines), 0) FROM imports");
+        if lines_before > 0 {
+            break;
+        }
+    }
     fs::write(installation.folder().join("users.ndjson"), file() + "{}\n").unwrap();
     let summary = run(&installation);
     assert_eq!(summary["other_file_before"], lines_before);
     assert_eq!(summary["resumed_after"], Value::Null);
     assert_eq!(summary["lines"], USERS + 1);
     // Who was made before is refused, because her accounts are hers already.
-    let made_before = lines_before - lines_before / 50 * 2 - i64::from(lines_before % 50 > 7) * 2;
+    let made_before = (0..lines_before).filter(|n| ![7, 8].contains(&(n % 50))).count();
     assert_eq!(summary["refused"], 28 + made_before, "{lines_before}");
 }
