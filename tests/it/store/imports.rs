@@ -33,7 +33,10 @@ async fn two_importers_of_one_file_make_nobody_twice() {
         .await
         .unwrap();
     assert_eq!(late, Imported::Elsewhere);
-    assert_eq!(w.store.list_unfinished_imports(w.tenant).await.unwrap(), [one.clone()]);
+    assert_eq!(
+        w.store.list_unfinished_imports(w.tenant).await.unwrap(),
+        std::slice::from_ref(&one)
+    );
     let Imported::Done(two) = w
         .store
         .import_users(w.tenant, batch(&one, 2, w.new_user()))

@@ -11,7 +11,6 @@ use oneself::secret::{Digest, Sealed};
 use oneself::store::*;
 
 /// One call of the store.
-#[expect(clippy::large_enum_variant, reason = "a few thousand of them, in a test")]
 #[derive(Debug, Clone)]
 pub enum Act {
     Create(NewUser),
