@@ -266,7 +266,7 @@ impl World {
         let new = NewUser {
             user: User::new(user, Profile::default(), self.clock.now()),
             born: self.identity(born, external, None),
-            more: Some(more),
+            more: vec![more],
             new_key: Some(NewKey { owner, key: wrapped }),
             once: None,
             events: vec![created, linked],
@@ -291,7 +291,7 @@ impl World {
         let new = NewUser {
             user: User::new(user, Profile::default(), self.clock.now()),
             born,
-            more: None,
+            more: Vec::new(),
             new_key: Some(NewKey { owner, key: wrapped }),
             once: None,
             events: vec![self.event(user, kind)],

@@ -269,7 +269,7 @@ impl Filled {
         let new = NewUser {
             user,
             born,
-            more: None,
+            more: Vec::new(),
             new_key: None,
             once: None,
             events: vec![self.event(id, kind)],

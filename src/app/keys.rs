@@ -40,8 +40,14 @@ impl App {
         if let Some(key) = self.find_key(tenant, owner).await? {
             return Ok((key, None));
         }
+        let (key, new) = self.make_key(tenant, owner).await?;
+        Ok((key, Some(new)))
+    }
+
+    /// A key for an owner who has none, for the act to keep.
+    pub(super) async fn make_key(&self, tenant: TenantId, owner: KeyOwner) -> Result<(RecordKey, NewKey)> {
         let (key, wrapped) = self.vault.new_key(&self.tenant_key(tenant).await?, owner)?;
-        Ok((key, Some(NewKey { owner, key: wrapped })))
+        Ok((key, NewKey { owner, key: wrapped }))
     }
 
     /// The key of this owner, if it has one.

@@ -18,6 +18,7 @@ pub mod connections;
 pub mod cursor;
 mod delete_connection;
 pub mod events;
+pub mod import;
 pub mod import_user;
 pub mod inspect;
 pub mod jobs;
@@ -58,6 +59,7 @@ pub struct App {
     passwords: passwords::Passwords,
     verified: authenticate::Verified,
     rates: rates::Rates,
+    imports: import::UnderWay,
     logs: logs::Writing,
     jobs_asked: tokio::sync::Notify,
 }
@@ -108,6 +110,7 @@ impl App {
             passwords: passwords::Passwords::new(parts.passwords),
             verified: authenticate::Verified::new(),
             rates: rates::Rates::new(parts.rate_limit_per_address),
+            imports: import::UnderWay::default(),
             jobs_asked: tokio::sync::Notify::new(),
         })
     }

@@ -102,7 +102,7 @@ impl App {
             proof: Proof::Asserted,
         })];
         let (more, new_key) = match request.also {
-            None => (None, None),
+            None => (Vec::new(), None),
             Some(account) => {
                 let at = self.existing_connection(tenant, &account.connection).await?;
                 let external = ExternalIdentity::from_claims(&at, &account.subject, &account.claims, Proof::Asserted)?;
@@ -115,7 +115,7 @@ impl App {
                 let (identity, new_key) = self
                     .new_identity(tenant, user.id, id, external, caller.actor(), &account.tokens)
                     .await?;
-                (Some(identity), new_key)
+                (vec![identity], new_key)
             }
         };
         let once = request.once.as_ref().map(|once| self.once(once, user.id, None));
@@ -255,10 +255,15 @@ pub(super) fn check_username(connection: &Connection, username: Option<&str>) ->
     }
 }
 
+/// Whether names are kept in lower case at a connection.
+pub(super) fn folds_names(connection: &Connection) -> bool {
+    connection.is_database() && !connection.is_built_in()
+}
+
 /// Databases keep e-mail addresses and user names in lower case (`api/auth0.md` 6.1); what
 /// the built-in one keeps was given through other interfaces, and stays as given.
 pub(super) fn fold_names(connection: &Connection, profile: &mut Profile) {
-    if connection.is_database() && !connection.is_built_in() {
+    if folds_names(connection) {
         for name in [&mut profile.email, &mut profile.username].into_iter().flatten() {
             *name = name.to_lowercase();
         }

@@ -14,6 +14,7 @@ mod demo;
 mod directory;
 mod doctor;
 mod examine;
+mod import;
 mod keys;
 mod migrate;
 mod open;
@@ -60,6 +61,7 @@ enum Command {
     #[command(subcommand)]
     Backup(backup::Backup),
     Doctor(doctor::Doctor),
+    Import(import::Import),
     #[command(subcommand)]
     Keys(keys::Keys),
     Migrate(migrate::Migrate),
@@ -114,6 +116,7 @@ impl CommandLine {
             Command::Audit(command) => command.run(&place),
             Command::Backup(command) => command.run(&place),
             Command::Doctor(command) => command.run(&place),
+            Command::Import(command) => command.run(&place),
             Command::Keys(command) => command.run(&place),
             Command::Migrate(command) => command.run(&place),
         }

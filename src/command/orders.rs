@@ -1,5 +1,5 @@
-//! Orders of the operator: what `tenant`, `client`, `connection`, `backup create`, `audit`, `doctor`
-//! and `keys status` ask for, as data.
+//! Orders of the operator: what `tenant`, `client`, `connection`, `backup create`, `audit`, `doctor`,
+//! `import` and `keys status` ask for, as data.
 //!
 //! One function executes them, in this process when the data directory is free and in the
 //! server that holds it otherwise. Access to the directory is the operator's credential:
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::directory::{Claim, Directory};
-use super::{Failure, Place, audit, backup, control, doctor, keys, open, print, render};
+use super::{Failure, Place, audit, backup, control, doctor, import, keys, open, print, render};
 use crate::app::App;
 use crate::app::connections::ConnectionRequest;
 use crate::config::{Config, Unsafe};
@@ -78,6 +78,12 @@ pub enum Order {
     Examine {
         sweep: bool,
     },
+    ImportUsers {
+        tenant: String,
+        file: PathBuf,
+        dry_run: bool,
+        errors: Option<PathBuf>,
+    },
     ShowKeys,
     VerifyAudit {
         tenant: Option<String>,
@@ -95,6 +101,7 @@ impl Order {
             self,
             Self::CreateBackup { .. }
                 | Self::Examine { .. }
+                | Self::ImportUsers { .. }
                 | Self::ShowKeys
                 | Self::VerifyAudit { .. }
                 | Self::ShowHeads { .. }
@@ -210,6 +217,11 @@ pub async fn obey(
             Ok(audit::heads(&app.heads(tenant.as_deref()).await?))
         }
         Order::ShowKeys => apart(lock, move || keys::show(&config.data, held.now())).await,
+        Order::ImportUsers { .. } => {
+            let done = import::obey(app, order, |_, _| {}).await;
+            drop(lock);
+            done
+        }
         order => Ok(execute(app, &order).await?),
     }
 }
@@ -300,6 +312,7 @@ async fn execute(app: &App, order: &Order) -> Result<Answer> {
         }
         Order::CreateBackup { .. }
         | Order::Examine { .. }
+        | Order::ImportUsers { .. }
         | Order::ShowKeys
         | Order::VerifyAudit { .. }
         | Order::ShowHeads { .. } => {

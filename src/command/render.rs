@@ -76,6 +76,22 @@ pub fn settings(settings: &Settings) -> Answer {
     Answer { data, text }
 }
 
+/// What an import came to.
+pub fn import(data: Value) -> Answer {
+    let mut shown = data.clone();
+    let refused = shown
+        .as_object_mut()
+        .and_then(|shown| shown.shift_remove("first_refused"));
+    let mut text = lines(&shown);
+    let refused = refused.unwrap_or_default();
+    for refusal in refused.as_array().into_iter().flatten() {
+        let say = |name: &str| refusal.get(name).and_then(Value::as_str).unwrap_or_default();
+        let line = refusal.get("line").and_then(Value::as_u64).unwrap_or_default();
+        text.push_str(&format!("\nline {line} refused: {} {}", say("path"), say("reason")));
+    }
+    Answer { data, text }
+}
+
 /// Clients without their secrets.
 pub fn clients(all: &[Client]) -> Answer {
     let data = all.iter().map(|client| {

@@ -161,12 +161,12 @@ pub struct NewIdentity {
 /// Everything that a new user is born with.
 #[derive(Debug, Clone)]
 pub struct NewUser {
-    /// The user, at version 1 and epoch 1.
+    /// The user, at version 1 and epoch 1; the act happens at her `updated_at`.
     pub user: User,
     /// The primary identity.
     pub born: NewIdentity,
-    /// A further identity, attached in the same act.
-    pub more: Option<NewIdentity>,
+    /// Further identities, attached in the same act.
+    pub more: Vec<NewIdentity>,
     /// The key that `tokens` and events were sealed under, if it is new.
     pub new_key: Option<NewKey>,
     /// Marks the request as done, if it carried an idempotency key.

@@ -9,6 +9,7 @@
 //! its outcome; [`StoreError`] is for a store that cannot answer.
 
 pub mod acts;
+mod imports;
 pub mod jobs;
 pub mod ledger;
 mod logs;
@@ -28,6 +29,7 @@ pub use self::acts::{
     NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
     Standing, StoredSigningKey, Unlink, UserUpdate,
 };
+pub use self::imports::{Import, ImportBatch, Imported, Imports, Refusal};
 pub use self::jobs::{AfterStep, JobPart, JobStep, Jobs};
 pub use self::logs::{About, Log, LogOrder, LogPage, Logs, NewLog};
 pub use self::passwords::{Passwords, ReplacedHash};
@@ -67,7 +69,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What a store must be able to do.
 #[async_trait]
-pub trait Store: Jobs + Logs + Passwords + Trail + Send + Sync {
+pub trait Store: Imports + Jobs + Logs + Passwords + Trail + Send + Sync {
     // Tenants and what belongs to them: rare, by operators.
 
     /// Makes a tenant; `false` when the name is in use.

@@ -370,7 +370,8 @@ pub fn account(mut fields: Fields, now: Timestamp) -> std::result::Result<(Asser
     ))
 }
 
-fn tokens(mut fields: Fields, now: Timestamp) -> std::result::Result<TokenSet, Fault> {
+/// Reads a token set that ends so long after `now` as it says.
+pub fn tokens(mut fields: Fields, now: Timestamp) -> std::result::Result<TokenSet, Fault> {
     let mut secret = |name: &str| match fields.opt_text(name)? {
         Some(text) if text.is_empty() => Err(fields.fault(name, Reason::TooShort { len: 0, min: 1 })),
         Some(text) => Ok(Some(SecretString::from(text))),

@@ -39,10 +39,22 @@ pub fn cpu(process: u32) -> io::Result<Duration> {
 /// # Errors
 /// When there is no such process.
 pub fn private_memory(process: u32) -> io::Result<u64> {
+    memory(process, "RssAnon:")
+}
+
+/// The most bytes of memory that the process ever had, files that are mapped included.
+///
+/// # Errors
+/// When there is no such process.
+pub fn peak_memory(process: u32) -> io::Result<u64> {
+    memory(process, "VmHWM:")
+}
+
+fn memory(process: u32, line: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     status
         .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .find_map(|found| found.strip_prefix(line)?.trim().strip_suffix(" kB")?.parse().ok())
         .map(|kilobytes: u64| kilobytes * 1024)
         .ok_or(io::ErrorKind::InvalidData.into())
 }

@@ -48,7 +48,7 @@ pub(super) fn create_user(tx: &mut Tx<'_>, tenant: TenantId, new: &NewUser, keys
     }
     users::put(tx.sql, tenant, user)?;
     for (identity, position) in std::iter::once(born).chain(more).zip(0..) {
-        if identities::insert(tx.sql, tenant, user.id, position, user.created_at, identity)?.is_none() {
+        if identities::insert(tx.sql, tenant, user.id, position, user.updated_at, identity)?.is_none() {
             return Err(Stop::refused(Created::IdentityTaken));
         }
     }

@@ -17,6 +17,7 @@ mod create_user;
 mod days;
 mod events;
 mod identities;
+mod imports;
 pub mod inspect;
 mod jobs;
 mod keys;

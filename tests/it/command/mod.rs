@@ -5,6 +5,7 @@ mod backup;
 mod bench;
 mod demo;
 mod doctor;
+mod import;
 mod lock;
 mod logs;
 mod orders;

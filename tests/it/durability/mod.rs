@@ -5,6 +5,7 @@ mod backup;
 mod connection_deletion;
 mod crash_points;
 mod disk_faults;
+mod import;
 mod jobs;
 mod kill;
 mod read_only;

@@ -7,6 +7,7 @@ mod absorb;
 mod changes;
 mod events;
 mod files;
+mod imports;
 mod jobs;
 mod ledger;
 mod link;

@@ -11,7 +11,6 @@ use oneself::secret::{Digest, Sealed};
 use oneself::store::*;
 
 /// One call of the store.
-#[expect(clippy::large_enum_variant, reason = "a few thousand of them, in a test")]
 #[derive(Debug, Clone)]
 pub enum Act {
     Create(NewUser),
@@ -147,11 +146,8 @@ impl Model {
                 return Created::LoginTaken(kind);
             }
         }
-        if new
-            .more
-            .as_ref()
-            .is_some_and(|more| more.external.key() == new.born.external.key())
-        {
+        let is_born = |more: &NewIdentity| more.external.key() == new.born.external.key();
+        if new.more.iter().any(is_born) {
             return Created::IdentityTaken;
         }
         if self.is_birthplace_taken(new.born.external.key()) {

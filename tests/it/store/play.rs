@@ -118,7 +118,7 @@ impl Player {
             let more = self.some_new_identity();
             let link = self.w.link(new.user.id, more.clone());
             new.events.push(link.event);
-            new.more = Some(more);
+            new.more = vec![more];
         }
         new.once = self.some_once(new.user.id, new.born.id);
         Act::Create(new)

@@ -182,7 +182,7 @@ async fn an_act_that_is_taken_back_takes_nobody_along() {
         good.push(async move { store.link(tenant, link).await.unwrap() });
         // Its second identity is found taken when the first is written already.
         let mut twice = w.born(w.with_tokens(&w.google, &n.to_string()));
-        twice.more = Some(w.identity(&w.google, &n.to_string()));
+        twice.more = vec![w.identity(&w.google, &n.to_string())];
         twice.new_key = Some(w.new_key(twice.user.id, 1));
         let store = w.store.clone();
         bad.push((

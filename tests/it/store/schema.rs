@@ -138,7 +138,7 @@ async fn sec_api_17_every_key_column_is_not_null_and_every_key_begins_with_the_t
         let mode: String = file.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
         assert_eq!(mode, "wal");
     }
-    assert_eq!(tables, 26);
+    assert_eq!(tables, 27);
 }
 
 #[tokio::test]

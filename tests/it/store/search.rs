@@ -141,7 +141,7 @@ async fn every_act_keeps_what_users_are_found_by() {
         .as_object()
         .cloned();
     new.user.user_metadata = json!({"theme": "dark", "none": null}).as_object().cloned();
-    new.more = Some(with_claims(&w, &w.google, "g1", &account("ines@g.example")));
+    new.more = vec![with_claims(&w, &w.google, "g1", &account("ines@g.example"))];
     let ines = w.make(new).await;
     let other = w.make_user().await;
     check(&w).await;

@@ -19,7 +19,7 @@ fn object(value: serde_json::Value) -> Object {
 async fn everything_about_a_user_comes_back_as_it_was_given() {
     let w = World::new().await;
     let mut new = w.born(w.with_tokens(&w.twitter, "1"));
-    new.more = Some(w.identity(&w.google, "2"));
+    new.more = vec![w.identity(&w.google, "2")];
     new.user = User {
         profile: serde_json::from_value(json!({
             "email": "Ines@example.com", "email_verified": true, "name": "Ines", "locale": "de", "phone_number": "+49"
@@ -108,12 +108,12 @@ async fn subjects_are_compared_as_bytes() {
 async fn a_user_is_refused_when_something_of_hers_is_somebodys() {
     let w = World::new().await;
     let mut first = w.born(w.identity(&w.twitter, "1"));
-    first.more = Some(w.identity(&w.google, "2"));
+    first.more = vec![w.identity(&w.google, "2")];
     w.make(first).await;
     let before = w.events().await.len();
 
     let mut taken = w.new_user();
-    taken.more = Some(w.with_tokens(&w.google, "2"));
+    taken.more = vec![w.with_tokens(&w.google, "2")];
     taken.new_key = Some(w.new_key(taken.user.id, 1));
     let (id, born) = (taken.user.id, taken.born.external.key().clone());
     assert_eq!(
@@ -130,7 +130,7 @@ async fn a_user_is_refused_when_something_of_hers_is_somebodys() {
         Created::IdentityTaken
     );
     let mut twice = w.born(w.identity(&w.twitter, "9"));
-    twice.more = Some(w.identity(&w.twitter, "9"));
+    twice.more = vec![w.identity(&w.twitter, "9")];
     assert_eq!(
         w.store.create_user(w.tenant, twice).await.unwrap(),
         Created::IdentityTaken

@@ -169,7 +169,7 @@ impl World {
         NewUser {
             user,
             born,
-            more: None,
+            more: Vec::new(),
             new_key: None,
             once: None,
             events: vec![event],

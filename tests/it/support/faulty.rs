@@ -113,6 +113,13 @@ macro_rules! delegate {
 }
 
 delegate! {
+    Imports {}
+    fn find_import(tenant: TenantId, file: Digest) -> Option<Import>;
+    fn list_unfinished_imports(tenant: TenantId) -> Vec<Import>;
+    fn import_users(tenant: TenantId, batch: ImportBatch) -> Imported;
+}
+
+delegate! {
     Passwords {}
     fn replace_hash(tenant: TenantId, hash: ReplacedHash) -> bool;
     fn find_next_hash(tenant: TenantId, connection: ConnectionId, after: &str) -> Option<String>;

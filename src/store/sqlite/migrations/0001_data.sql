@@ -193,6 +193,23 @@ CREATE TABLE once_keys (
 
 CREATE INDEX once_keys_by_end ON once_keys (ends_at);
 
+-- Files whose users are taken over: how far each has got, and what its last act refused.
+CREATE TABLE imports (
+    tenant       INTEGER NOT NULL,
+    file         BLOB    NOT NULL CHECK (length(file) = 32),
+    name         TEXT    NOT NULL,
+    lines        INTEGER NOT NULL,
+    file_offset  INTEGER NOT NULL,
+    users        INTEGER NOT NULL,
+    identities   INTEGER NOT NULL,
+    refused      INTEGER NOT NULL,
+    lines_before INTEGER NOT NULL,
+    last_refused TEXT    NOT NULL,
+    began_at     INTEGER NOT NULL,
+    ended_at     INTEGER,
+    PRIMARY KEY (tenant, file)
+) STRICT, WITHOUT ROWID;
+
 -- Work that is done beside requests. One that is taken up has a lease, which is 0 otherwise;
 -- `turn` tells how often it was. Once a job has ended it is dropped at `ends_at`.
 CREATE TABLE jobs (

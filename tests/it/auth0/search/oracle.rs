@@ -132,7 +132,7 @@ impl People {
             let new = NewUser {
                 user: self.chance.user(id, self.clock.now()),
                 born,
-                more: None,
+                more: Vec::new(),
                 new_key: None,
                 once: None,
                 events: vec![self.event(id, kind)],
