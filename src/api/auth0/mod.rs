@@ -27,6 +27,7 @@ mod guard;
 mod identities;
 mod names;
 mod oauth;
+pub mod openapi;
 mod paging;
 pub mod search;
 mod stats;
@@ -352,13 +353,14 @@ pub fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
         .route("/.well-known/jwks.json", get(discovery::jwks))
         .route("/.well-known/openid-configuration", get(discovery::configuration));
+    let described = Router::new().route("/api/v2/openapi.json", get(openapi::serve));
     let tokens = Router::new()
         .route("/oauth/token", post(oauth::token))
         .route_layer(from_fn_with_state(app.clone(), edge::oauth));
     let nothing = ["/api/v2", "/api/v2/", "/api/v2/{*rest}"]
         .iter()
         .fold(Router::new(), |router, path| router.route(path, any(edge::nothing)));
-    let management = GUARDED.iter().fold(nothing, |router, route| {
+    let management = GUARDED.iter().fold(nothing.merge(described), |router, route| {
         let guard = from_fn_with_state((app.clone(), route.any_of), guard::guard);
         router.route(route.path, (route.handler)().route_layer(guard))
     });

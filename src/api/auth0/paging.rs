@@ -40,9 +40,12 @@ const USER_FIELDS: &[&str] = &[
 ];
 
 /// The same as the pattern that a refusal shows.
-const USER_FIELDS_PATTERN: &str = "^((phone_number|phone_verified|email|email_verified|picture|username|user_id|name|\
+pub const USER_FIELDS_PATTERN: &str = "^((phone_number|phone_verified|email|email_verified|picture|username|user_id|name|\
      nickname|created_at|identities|app_metadata|user_metadata|last_ip|last_login|last_password_reset|logins_count|\
      updated_at|blocked|family_name|given_name|multifactor),?)+$";
+
+/// What `fields` must match where any name will do.
+pub const ANY_FIELDS_PATTERN: &str = "^[A-Za-z0-9_.]+(,[A-Za-z0-9_.]+)*$";
 
 /// A page by number.
 #[derive(Debug)]
@@ -229,7 +232,7 @@ impl Selection {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
         };
-        Self::read(query, is_name, "^[A-Za-z0-9_.]+(,[A-Za-z0-9_.]+)*$")
+        Self::read(query, is_name, ANY_FIELDS_PATTERN)
     }
 
     fn read(query: &mut Query, fits: impl Fn(&str) -> bool, pattern: &'static str) -> Result<Self, QueryFault> {

@@ -10,6 +10,7 @@ mod connection_changes;
 mod connections;
 mod guard;
 mod oauth;
+mod openapi;
 mod outcomes;
 mod paths;
 mod proof;
