@@ -468,4 +468,6 @@ async fn a_connection_is_online_when_it_needs_no_connector() {
     let directory = w.connection(json!({"name": "corp", "strategy": "ad"})).await;
     let reply = w.client.get(&format!("/api/v2/connections/{directory}/status")).await;
     refused_with(&reply, 404, "connection_offline", "The connection is not online.");
+    let misspelled = w.client.get("/api/v2/connections/corp/status").await;
+    refused(&misspelled, 400, "invalid_uri");
 }

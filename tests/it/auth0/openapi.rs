@@ -14,7 +14,7 @@ const OPEN: [(&str, &str); 3] = [
 ];
 
 #[tokio::test]
-async fn auth0s_interface_is_described_and_the_description_checked_in() {
+async fn auth0s_interface_is_described_and_that_is_checked_in() {
     let w = World::new().await;
     let served = w.server.client().get("/api/v2/openapi.json").await.expect(200);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/auth0.json");
@@ -24,7 +24,7 @@ async fn auth0s_interface_is_described_and_the_description_checked_in() {
     let kept = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         kept == served.text(),
-        "run ONESELF_WRITE_OPENAPI=1 ./test the_description_checked_in, and commit it"
+        "run ONESELF_WRITE_OPENAPI=1 ./test checked_in, and commit it"
     );
 
     let json = served.json();

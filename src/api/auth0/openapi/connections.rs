@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::Area;
 use super::parts::{
-    Operation, any_text, by_number, by_position, closed, flag, list, needed, nullable, one_of, open, page, query,
-    schema, selection, stretch, text, time, with,
+    Operation, any_text, by_number, by_position, closed, flag, list, needed, nullable, open, page, query, schema,
+    selection, stretch, text, time, with,
 };
 use crate::api::auth0::connection_bodies::{NAME_PATTERN, POLICIES};
 use crate::api::auth0::paging::ANY_FIELDS_PATTERN;
@@ -207,8 +207,8 @@ fn written() -> Object {
                 "client_id": any_text(),
                 "client_secret": any_text(),
                 "issuer": text(1..=255),
-                "requires_username": flag(),
-                "passwordPolicy": one_of(POLICIES),
+                "requires_username": { "description": "of a database: true or false" },
+                "passwordPolicy": { "description": format!("of a database: {}", POLICIES.join(", ")) },
             },
             "description": "open; whatever else looks like a secret is refused, because only client_secret is sealed",
         },

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Area;
 use super::parts::{
-    Operation, any_text, by_number, by_position, closed, flag, list, needed, open, page, query, schema, stretch, text,
+    Operation, any_text, by_number, by_position, closed, flag, list, needed, open, page, query, schema, stretch,
 };
 use crate::api::auth0::wire;
 
@@ -138,7 +138,11 @@ fn operations() -> Vec<Operation> {
 }
 
 fn identifier() -> Value {
-    needed("identifier", text(1..=1024), "a name that somebody logs in by")
+    needed(
+        "identifier",
+        json!({ "type": "string", "minLength": 1 }),
+        "a name that somebody logs in by",
+    )
 }
 
 fn brute_force() -> Value {
