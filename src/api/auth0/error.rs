@@ -3,7 +3,7 @@
 //!
 //! Where its contract publishes no `errorCode`, the code is ours: `main_identity_same`,
 //! `main_identity_unremovable`, `identity_already_exists`, `inexistent_identity`,
-//! `invalid_link_token`, `unable_to_link`, `last_credential`. What would surprise: one core
+//! `invalid_link_token`, `unable_to_link`, `last_credential`, `limit_reached`. What would surprise: one core
 //! error can mean different things at different endpoints; those few are respelled by the
 //! functions at the end ([`of_link`] and its like), and everything else by one `match`.
 
@@ -110,6 +110,7 @@ impl From<Error> for Problem {
                 Self::bad_request("Main identity cannot be removed.", "main_identity_unremovable")
             }
             Error::LastCredential => Self::conflict("The last way to log in cannot be removed.", "last_credential"),
+            Error::LimitReached => Self::conflict("The user has as many identities as she may.", "limit_reached"),
             Error::Conflict(Unique::Email | Unique::Username | Unique::PhoneNumber | Unique::UserId) => {
                 Self::conflict("The user already exists.", "auth0_idp_error")
             }
@@ -456,6 +457,7 @@ impl From<Error> for OAuthProblem {
             | Error::IdentityTaken
             | Error::PrimaryIdentity
             | Error::LastCredential
+            | Error::LimitReached
             | Error::Conflict(_)
             | Error::ProofRejected(_)
             | Error::SecondaryRefused

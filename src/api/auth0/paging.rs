@@ -1,5 +1,7 @@
 //! Pages of a list, and which fields of its items are shown (`api/auth0.md` 4.1 and 4.3).
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 
 use super::error::Problem;
@@ -12,6 +14,9 @@ use crate::web::{Fault, Reason};
 
 /// The deepest row that offset paging reaches.
 const DEEPEST_ROW: i64 = 1000;
+
+/// What numbers pages may have.
+const PAGES: RangeInclusive<i64> = 0..=u32::MAX as i64;
 
 /// The names that `fields` may hold where a user is asked for.
 const USER_FIELDS: &[&str] = &[
@@ -61,7 +66,7 @@ pub struct Offset {
 impl Offset {
     /// Reads `page`, `per_page` and `include_totals`.
     pub fn read(query: &mut Query, least: i64, default: i64) -> Result<Self, Problem> {
-        let page = query.opt_integer("page", 0..=i64::from(u32::MAX))?.unwrap_or(0);
+        let page = query.opt_integer("page", PAGES)?.unwrap_or(0);
         let per_page = query.opt_integer("per_page", least..=100)?.unwrap_or(default);
         let totals = query.opt_bool("include_totals")?.unwrap_or(false);
         let start = page.saturating_mul(per_page);
@@ -171,14 +176,14 @@ pub enum Pages {
 
 impl Pages {
     /// Reads the parameters of either. Clients send those of both; then the numbers mean
-    /// nothing.
+    /// nothing, and have to be numbers all the same.
     pub fn read(query: &mut Query, least: i64, default: i64) -> Result<Self, Problem> {
         let Some(checkpoint) = Checkpoint::read(query, 100)? else {
             return Ok(Self::By(Offset::read(query, least, default)?));
         };
-        for name in ["page", "per_page", "include_totals"] {
-            query.opt_text(name);
-        }
+        query.opt_integer("page", PAGES)?;
+        query.opt_integer("per_page", least..=100)?;
+        query.opt_bool("include_totals")?;
         Ok(Self::From(checkpoint))
     }
 
