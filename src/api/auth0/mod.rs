@@ -23,6 +23,7 @@ mod connections;
 mod discovery;
 mod edge;
 mod error;
+mod form;
 mod guard;
 mod identities;
 mod names;

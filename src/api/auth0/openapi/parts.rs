@@ -53,17 +53,19 @@ impl Operation {
     /// Reads a body of this schema, of which this is an example.
     pub fn reads(mut self, schema: Value, example: Value) -> Self {
         self.body = Some(json!({
+            "description": "Where it is an object, a form will do: a[b]=c is a member of one within it, a[]=c an item of a list.",
             "required": true,
             "content": { "application/json": { "schema": schema, "example": example } },
         }));
         self
     }
 
-    /// The same of a body that may be missing.
+    /// The same of a body that may be missing, and is no form.
     pub fn may_read(self, schema: Value, example: Value) -> Self {
         let mut operation = self.reads(schema, example);
         if let Some(body) = operation.body.as_mut().and_then(Value::as_object_mut) {
             body.insert("required".to_owned(), false.into());
+            body.shift_remove("description");
         }
         operation
     }
