@@ -93,8 +93,10 @@ fn every_route_of_auth0s_interface_has_its_rows() {
     );
 }
 
+type IsOf = fn(&Value) -> bool;
+
 /// The rows that are about more than one endpoint, and which endpoints those are.
-const COMMON: [(&str, fn(&Value) -> bool); 2] = [
+const COMMON: [(&str, IsOf); 2] = [
     ("every route below `/api/v2`", |operation| {
         operation["security"].as_array().is_some_and(|ways| !ways.is_empty())
     }),

@@ -79,17 +79,15 @@ fn operations() -> Vec<Operation> {
 
 fn schemas() -> Vec<(&'static str, Value)> {
     let mut asked = wire::object(json!({ "grant_type": one_of(&oauth::GRANT_TYPES) }));
-    for name in [
-        "client_id",
-        "client_secret",
-        "audience",
-        "scope",
-        "organization",
-        "username",
-        "password",
-        "realm",
-    ] {
+    for name in ["client_id", "client_secret", "audience", "scope", "organization"] {
         asked.insert(name.to_owned(), nullable(any_text()));
+    }
+    // Whoever asks for a client's own token may send these as she likes: they are not read.
+    for name in ["username", "password", "realm"] {
+        asked.insert(
+            name.to_owned(),
+            json!({ "description": "a text; read when a person logs in" }),
+        );
     }
     let given = wire::object(json!({
         "access_token": any_text(), "id_token": any_text(), "scope": any_text(),
