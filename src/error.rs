@@ -47,6 +47,9 @@ pub enum Error {
     /// The identity is the one that the user was born with.
     #[error("the primary identity stays with its user")]
     PrimaryIdentity,
+    /// The user has as many identities as people may link by themselves.
+    #[error("the user has as many identities as she may")]
+    LimitReached,
     /// It is the last way in for its user.
     #[error("it is the last way in for this user")]
     LastCredential,

@@ -5,6 +5,8 @@
 //! own until somebody grants it rights over the tenant. Its secret is known here once:
 //! only its digest is kept.
 
+use std::collections::HashSet;
+
 use crate::app::App;
 use crate::app::link::ATTEMPTS;
 use crate::domain::{Caller, Client, Grant, Object, Scope, Scopes};
@@ -77,6 +79,16 @@ impl App {
     pub async fn clients_of(&self, caller: &Caller) -> Result<Vec<Client>> {
         caller.needs(&[Scope::ReadClients, Scope::ReadClientKeys, Scope::ReadClientGrants])?;
         Ok(self.store.list_clients(caller.tenant).await?)
+    }
+
+    /// The ids of all clients of the tenant, for what refers to them: whoever may see that may
+    /// know which of them are there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn client_ids(&self, caller: &Caller) -> Result<HashSet<String>> {
+        let clients = self.store.list_clients(caller.tenant).await?;
+        Ok(clients.into_iter().map(|client| client.id.to_string()).collect())
     }
 
     /// Changes a client: `change` edits its name, its ways to ask for tokens and what the

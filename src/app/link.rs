@@ -123,7 +123,7 @@ impl App {
     /// [`Error::Invalid`] naming the part of the account that cannot be used;
     /// [`Error::PrimaryIdentity`] when it is what the user was born with and `on_same` refuses;
     /// [`Error::IdentityTaken`]; [`Error::SecondaryRefused`] when its user cannot be absorbed;
-    /// [`Error::KeyReused`].
+    /// [`Error::LimitReached`] when a person would have more than her tenant lets her; [`Error::KeyReused`].
     pub async fn link(&self, caller: &Caller, request: LinkRequest) -> Result<LinkOutcome> {
         self.may_link(caller, &request).await?;
         let mut user = self.user_of(caller.tenant, &request).await?;

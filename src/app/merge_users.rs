@@ -40,6 +40,11 @@ impl App {
             return Err(Error::SecondaryRefused);
         }
 
+        // Whoever acts for the tenant answers for how many there are.
+        let most = match caller.user {
+            Some(_) => Some(self.settings_of(tenant).await?.identities_per_user),
+            None => None,
+        };
         let (key, new_key) = self.key_for(tenant, KeyOwner::User(survivor)).await?;
         let old = self.find_key(tenant, KeyOwner::User(absorbed)).await?;
         let mut moving = Vec::with_capacity(goes.identities.len());
@@ -66,6 +71,7 @@ impl App {
             absorbed_version: goes.user.version,
             profile: goes.user.profile.clone(),
             moving,
+            most,
             new_key,
             spend: spend.cloned(),
             event: NewEvent {
@@ -83,6 +89,7 @@ impl App {
                 Ok(Some(LinkOutcome::Absorbed))
             }
             Acted::Changed | Acted::NoUser => Ok(None),
+            Acted::Full => Err(Error::LimitReached),
             Acted::Spent => Err(Error::ProofRejected(crate::error::ProofFault::Invalid)),
             other => Err(Error::internal(format!("an absorption ended as {other:?}"))),
         }

@@ -62,6 +62,8 @@ pub struct Settings {
     pub link_unknown: LinkUnknown,
     /// The oldest ID token that proves a second account, in seconds since it was issued.
     pub link_with_max_age: u32,
+    /// How many identities people may give themselves; no bound for who acts for the tenant.
+    pub identities_per_user: u32,
     /// Whether Knodes clients may send their secret in the query string.
     pub query_secrets: bool,
     /// How many requests of Auth0's interface all clients together may make.
@@ -79,6 +81,7 @@ impl Default for Settings {
         Self {
             link_unknown: LinkUnknown::default(),
             link_with_max_age: 3600,
+            identities_per_user: 50,
             query_secrets: true,
             rate_limit: RateLimit::default(),
             client_rate_limit: RateLimit::default(),
@@ -90,9 +93,10 @@ impl Default for Settings {
 
 impl Settings {
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 7] = [
+    pub const NAMES: [&str; 8] = [
         "link_unknown",
         "link_with_max_age",
+        "identities_per_user",
         "query_secrets",
         "rate_limit",
         "client_rate_limit",
@@ -123,6 +127,12 @@ impl Settings {
                 self.log_retention_days = match value.parse() {
                     Ok(days @ 1..=3650) => days,
                     _ => return Err(Error::invalid(name.to_owned(), "takes days, 1 to 3650")),
+                };
+            }
+            "identities_per_user" => {
+                self.identities_per_user = match value.parse() {
+                    Ok(most @ 1..=10_000) => most,
+                    _ => return Err(Error::invalid(name.to_owned(), "takes a number, 1 to 10000")),
                 };
             }
             "query_secrets" | "lenient_clients" => {

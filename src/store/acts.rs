@@ -269,6 +269,8 @@ pub enum Acted {
     LastCredential,
     /// An identity is somebody's.
     IdentityTaken,
+    /// The user would have more identities than the act allows.
+    Full,
     /// The proof was spent before.
     Spent,
     /// The idempotency key was used.
@@ -345,6 +347,8 @@ pub struct Absorb {
     pub profile: Profile,
     /// All identities of the absorbed user, in order.
     pub moving: Vec<MovingIdentity>,
+    /// How many identities the survivor may have then; `None`: as many as there are.
+    pub most: Option<u32>,
     /// The survivor's key, if it is new.
     pub new_key: Option<NewKey>,
     /// A proof that may be used once.

@@ -90,9 +90,31 @@ impl<S: Sync> FromRequest<S> for JsonOrForm {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        match Written::read(request, ORDINARY_LIMIT_BYTES).await? {
+            Written::Json(members) => Ok(Self(members)),
+            Written::Form(pairs) => Ok(Self(strings(pairs)?)),
+        }
+    }
+}
+
+/// A body that is one JSON object, or the pairs of a form in their order.
+#[derive(Debug)]
+pub enum Written {
+    /// Of the media type `application/json`.
+    Json(Object),
+    /// Of the media type `application/x-www-form-urlencoded`.
+    Form(Vec<(String, String)>),
+}
+
+impl Written {
+    /// Reads it, up to so many bytes.
+    ///
+    /// # Errors
+    /// Those of [`read`] and [`object`]; [`Refusal::MediaType`] when it is of neither type.
+    pub async fn read(request: Request, limit_bytes: usize) -> Result<Self, Refusal> {
         match media_type(request.headers()) {
-            Some(MediaType::Json) => object(&read(request, ORDINARY_LIMIT_BYTES).await?).map(Self),
-            Some(MediaType::Form) => form(&read(request, ORDINARY_LIMIT_BYTES).await?).map(Self),
+            Some(MediaType::Json) => object(&read(request, limit_bytes).await?).map(Self::Json),
+            Some(MediaType::Form) => pairs(&read(request, limit_bytes).await?).map(Self::Form),
             None => Err(Refusal::MediaType {
                 expected: "application/json or application/x-www-form-urlencoded",
             }),
@@ -189,10 +211,14 @@ fn not(expected: JsonType, found: &Value) -> Refusal {
     Fault::new("", Reason::WrongType { expected, found }).into()
 }
 
-/// The fields of a form, as an object of strings.
-fn form(bytes: &[u8]) -> Result<Object, Refusal> {
+/// The pairs of a form.
+fn pairs(bytes: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault::new("", Reason::NotUtf8))?;
-    let pairs = query::decode_pairs(text)?;
+    Ok(query::decode_pairs(text)?)
+}
+
+/// The pairs of a form, as an object of strings.
+fn strings(pairs: Vec<(String, String)>) -> Result<Object, Refusal> {
     let mut members = Object::new();
     for (name, value) in pairs {
         if members.contains_key(&name) {
@@ -250,6 +276,7 @@ mod tests {
 
     #[test]
     fn forms_are_objects_of_strings() {
+        let form = |bytes: &[u8]| strings(pairs(bytes)?);
         let fields = form(b"grant_type=password&username=a%2Bb+c").unwrap();
         assert_eq!(fields.get("username"), Some(&Value::from("a+b c")));
         assert!(form(b"a=1&a=2").is_err());

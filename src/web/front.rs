@@ -126,7 +126,9 @@ impl Front {
                     request_id: request_id.clone(),
                 });
                 let Ok(response) = self.0.router.clone().call(Request::from_parts(parts, body)).await;
-                spell(dialect, response)
+                let (response, close) = spell(dialect, response);
+                // No route has TRACE; its router answers, because it knows which methods there are.
+                (response, close || method == Method::TRACE)
             }
         };
         let headers = response.headers_mut();

@@ -46,7 +46,7 @@ pub enum Refusal {
     AuthorizationRepeated,
     /// A request target above the limit.
     UriTooLong,
-    /// TRACE, CONNECT, or a method that the route does not have.
+    /// CONNECT, or a method that the route does not have.
     MethodNotAllowed,
     /// No such route.
     NoRoute,

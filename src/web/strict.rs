@@ -30,7 +30,7 @@ static METHOD_OVERRIDES: [HeaderName; 3] = [
 /// The refusal; after it the connection should be closed.
 pub fn check<'o>(parts: &Parts, origins: &'o Origins, tls: bool) -> Result<&'o Arc<str>, Refusal> {
     let headers = &parts.headers;
-    if parts.method == Method::TRACE || parts.method == Method::CONNECT {
+    if parts.method == Method::CONNECT {
         return Err(Refusal::MethodNotAllowed);
     }
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());

@@ -17,6 +17,7 @@ mod hostile;
 mod house;
 mod jwt;
 mod link;
+mod made_up;
 mod passwords;
 mod races;
 mod sdk;

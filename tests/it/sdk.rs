@@ -11,6 +11,7 @@ use std::process::Command;
 
 use base64::Engine;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use serde_json::json;
 
 use crate::blackbox::server::{Installation, Server};
 
@@ -120,4 +121,60 @@ fn auth0_node_does_every_call_over_http_and_over_tls() {
     let copy = Path::new(&packages).join("run.mjs");
     fs::copy(script("node/run.mjs"), &copy).unwrap();
     run(OsStr::new("node"), &copy, NODE_CALLS);
+}
+
+#[test]
+fn auth0_deploy_cli_exports_a_tenant() {
+    let Some(packages) = std::env::var_os("ONESELF_TEST_NODE") else {
+        println!("skipped: ONESELF_TEST_NODE names no folder with auth0-deploy-cli; ./test sets it");
+        return;
+    };
+    let installation = Installation::new();
+    let folder = installation.folder();
+    throw_away_authority(folder);
+    let mut command = installation.serve_command();
+    command.arg("--tls-cert").arg(folder.join("cert.pem"));
+    command.arg("--tls-key").arg(folder.join("key.pem"));
+    let server = Server::start(command, installation.credentials());
+    let host = server.address().to_string();
+    let credentials = &installation.credentials()["auth0"];
+    // Its databases ask for actions too, of which this server has none.
+    let config = json!({
+        "AUTH0_DOMAIN": host,
+        "AUTH0_CLIENT_ID": credentials["client_id"],
+        "AUTH0_CLIENT_SECRET": credentials["client_secret"],
+        "AUTH0_AUDIENCE": format!("https://{host}/api/v2/"),
+        "AUTH0_INCLUDED_ONLY": ["tenant", "clients", "connections", "resourceServers", "clientGrants"],
+    });
+    fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let output = Command::new("node")
+        .arg(Path::new(&packages).join("node_modules/auth0-deploy-cli/lib/index.js"))
+        .args([
+            "export",
+            "--format",
+            "yaml",
+            "--output_folder",
+            "out",
+            "--config_file",
+            "config.json",
+        ])
+        .env("NODE_EXTRA_CA_CERTS", folder.join("ca.pem"))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let (out, errors) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{out}\n{errors}");
+    let exported = fs::read_to_string(folder.join("out/tenant.yaml")).unwrap();
+    for told in [
+        "resourceServers:\n  - name: Management API\n",
+        "clients:\n  - name: default\n",
+        "connections:\n  - name: twitter\n    strategy: twitter\n",
+        "  friendly_name: acme\n",
+        "clientGrants:",
+    ] {
+        assert!(exported.contains(told), "no {told:?} in {exported}");
+    }
 }

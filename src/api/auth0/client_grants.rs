@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use super::clients::{own_bytes, position};
 use super::connection_bodies::wrong_type;
 use super::error::{self, Problem};
+use super::form::Body;
 use super::paging::{List, Pages};
 use super::wire;
 use crate::app::App;
 use crate::domain::{Caller, Client, Scope, Scopes};
 use crate::error::{Error, Noun};
 use crate::id::{ClientId, TenantId};
-use crate::web::body::JsonObject;
 use crate::web::path::Segments;
 use crate::web::query::{Query, QueryFault};
 use crate::web::{Arrival, Fault, Fields, JsonType, Reason};
@@ -72,7 +72,7 @@ pub async fn list(
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    JsonObject(body): JsonObject,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::new(body);
     let client = fields.text("client_id")?;
@@ -108,7 +108,7 @@ pub async fn update(
     Extension(caller): Extension<Caller>,
     Extension(arrival): Extension<Arrival>,
     Segments([id]): Segments<1>,
-    JsonObject(body): JsonObject,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::new(body);
     let scopes = read_scopes(&mut fields)?.ok_or_else(|| fields.fault("scope", Reason::MissingRequired));

@@ -17,10 +17,11 @@ use crate::domain::{Client, Grant, Object};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::web::{Fault, Fields, JsonType, Reason};
 
-const NAME_PATTERN: &str = "^[^<>]+$";
+/// What a name must match.
+pub const NAME_PATTERN: &str = "^[^<>]+$";
 
 /// Properties that are texts, and how long they may be.
-const TEXTS: &[(&str, usize)] = &[
+pub const TEXTS: &[(&str, usize)] = &[
     ("description", 140),
     ("logo_uri", 2048),
     ("initiate_login_uri", 2048),
@@ -30,7 +31,7 @@ const TEXTS: &[(&str, usize)] = &[
 ];
 
 /// Properties that are flags.
-const FLAGS: &[&str] = &[
+pub const FLAGS: &[&str] = &[
     "is_first_party",
     "oidc_conformant",
     "sso",
@@ -44,7 +45,7 @@ const FLAGS: &[&str] = &[
 ];
 
 /// Properties that are lists of texts.
-const LISTS: &[&str] = &[
+pub const LISTS: &[&str] = &[
     "callbacks",
     "allowed_logout_urls",
     "allowed_origins",
@@ -53,7 +54,7 @@ const LISTS: &[&str] = &[
 ];
 
 /// Properties that are objects, kept as they are.
-const OBJECTS: &[&str] = &[
+pub const OBJECTS: &[&str] = &[
     "refresh_token",
     "mobile",
     "native_social_login",
@@ -62,7 +63,7 @@ const OBJECTS: &[&str] = &[
 ];
 
 /// Properties that are one of some words.
-const WORDS: &[(&str, &[&str])] = &[
+pub const WORDS: &[(&str, &[&str])] = &[
     ("app_type", APP_TYPES),
     ("organization_usage", &["deny", "allow", "require"]),
     (
@@ -105,7 +106,7 @@ pub const APP_TYPES: &[&str] = &[
 ];
 
 /// The ways to ask for tokens that the contract has, and those of them that there are here.
-const GRANT_TYPES: &[(&str, Option<Grant>)] = &[
+pub const GRANT_TYPES: &[(&str, Option<Grant>)] = &[
     ("client_credentials", Some(Grant::ClientCredentials)),
     (
         "http://auth0.com/oauth/grant-type/password-realm",

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::client_json::{self, APP_TYPES, Changes, Unknown};
 use super::error::Problem;
+use super::form::Body;
 use super::paging::{List, Pages, Selection, beginning};
 use super::wire;
 use crate::app::App;
@@ -17,7 +18,6 @@ use crate::domain::{Caller, Client};
 use crate::error::{Error, Noun};
 use crate::id::ClientId;
 use crate::secret::SecretString;
-use crate::web::body::JsonObject;
 use crate::web::path::Segments;
 use crate::web::query::{Query, QueryFault};
 use crate::web::{Fault, Reason};
@@ -52,7 +52,7 @@ pub async fn list(
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    JsonObject(body): JsonObject,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     let request = client_json::read(body, unknown(&app, &caller).await?)?;
     let (made, secret) = app.create_client(&caller, request).await?;
@@ -79,7 +79,7 @@ pub async fn update(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Segments([id]): Segments<1>,
-    JsonObject(body): JsonObject,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     let changes = Changes::read(body, unknown(&app, &caller).await?)?;
     let change = |client: &mut Client| -> Result<(), Error> {

@@ -15,7 +15,11 @@ use crate::domain::{Connection, Object};
 use crate::secret::SecretString;
 use crate::web::{Fault, Fields, JsonType, Reason};
 
-const NAME_PATTERN: &str = "^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$";
+/// What a name must match.
+pub const NAME_PATTERN: &str = "^[a-zA-Z0-9](-[a-zA-Z0-9]|[a-zA-Z0-9])*$";
+
+/// How good passwords must be, from the least on.
+pub const POLICIES: &[&str] = &["none", "low", "fair", "good", "excellent"];
 
 /// Reads a connection to be made.
 pub fn read(body: Object) -> Result<ConnectionRequest, Fault> {
@@ -168,7 +172,6 @@ impl Options {
 
     /// That the options mean something for a connection of this strategy.
     fn check(&self, strategy: &str) -> Result<(), Fault> {
-        const POLICIES: &[&str] = &["none", "low", "fair", "good", "excellent"];
         if strategy == "auth0" {
             let mut known = Fields::below("options", self.kept.clone());
             known.opt_bool("requires_username")?;

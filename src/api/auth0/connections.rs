@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::connection_bodies::{Changes, read};
 use super::error::{self, Problem};
+use super::form::Body;
 use super::identities::{CONNECTION_ID_PATTERN, is_connection_id};
 use super::journal::Erased;
 use super::paging::{Checkpoint, List, Pages, Selection, beginning};
@@ -25,7 +26,7 @@ use crate::domain::{Caller, Connection, ConnectionRef};
 use crate::error::{Error, Noun};
 use crate::id::ConnectionId;
 use crate::secret::Digest;
-use crate::web::body::{JsonArray, JsonObject};
+use crate::web::body::JsonArray;
 use crate::web::path::Segments;
 use crate::web::query::Query;
 use crate::web::query::QueryFault;
@@ -54,7 +55,8 @@ pub async fn list(
     query.finish()?;
     let mut found = app.list_connections(&caller).await?;
     found.retain(|connection| filter.fits(connection));
-    let show = |connection: &Connection| selection.of(wire::connection(connection));
+    let clients = app.client_ids(&caller).await?;
+    let show = |connection: &Connection| selection.of(wire::connection(connection, &clients));
     let list = List {
         name: "connections",
         cursors: LIST,
@@ -70,10 +72,10 @@ pub async fn list(
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    JsonObject(body): JsonObject,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     let made = app.create_connection(&caller, read(body)?).await?;
-    let shown = wire::connection(&made);
+    let shown = wire::connection(&made, &app.client_ids(&caller).await?);
     Ok(wire::json(StatusCode::CREATED, &Value::Object(shown)))
 }
 
@@ -88,7 +90,8 @@ pub async fn find(
     let selection = Selection::of_any(&mut query)?;
     query.finish()?;
     let found = app.find_connection(&caller, &ConnectionRef::Id(id.known()?)).await?;
-    Ok(wire::json(StatusCode::OK, &selection.of(wire::connection(&found))))
+    let shown = wire::connection(&found, &app.client_ids(&caller).await?);
+    Ok(wire::json(StatusCode::OK, &selection.of(shown)))
 }
 
 /// `PATCH /api/v2/connections/{id}`.
@@ -96,14 +99,15 @@ pub async fn update(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Segments([id]): Segments<1>,
-    JsonObject(body): JsonObject,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     let id = Named::read(&id)?;
     let changes = Changes::read(body)?;
     let change = |connection: &mut Connection| -> Result<(), Error> { Ok(changes.apply(connection)?) };
     let secret = changes.client_secret();
     let updated = app.update_connection(&caller, id.known()?, &change, secret).await?;
-    Ok(wire::json(StatusCode::OK, &Value::Object(wire::connection(&updated))))
+    let shown = wire::connection(&updated, &app.client_ids(&caller).await?);
+    Ok(wire::json(StatusCode::OK, &Value::Object(shown)))
 }
 
 /// `DELETE /api/v2/connections/{id}`: 202 while its users go, 204 when there is none.
@@ -140,9 +144,8 @@ pub async fn list_clients(
     };
     let checkpoint = checkpoint.unwrap_or_default();
     let show = |id: &String| json!({ "client_id": id });
-    let body = checkpoint
-        .answer(&app, &caller, &list, wire::enabled_clients(&found), show)
-        .await?;
+    let enabled = wire::enabled_clients(&found, &app.client_ids(&caller).await?);
+    let body = checkpoint.answer(&app, &caller, &list, enabled, show).await?;
     Ok(wire::json(StatusCode::OK, &body))
 }
 
@@ -159,8 +162,9 @@ pub async fn update_clients(
         let known = client.parse().map_err(|_| Error::NotFound(Noun::Client))?;
         app.check_client(&caller, known).await?;
     }
+    let known = app.client_ids(&caller).await?;
     let change = |connection: &mut Connection| -> Result<(), Error> {
-        let mut clients = wire::enabled_clients(connection);
+        let mut clients = wire::enabled_clients(connection, &known);
         for (client, enabled) in &changes {
             clients.retain(|known| known != client);
             if *enabled {

@@ -15,7 +15,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use super::error::{OAuthProblem, Problem};
+use super::error::Problem;
+use super::oauth_error::OAuthProblem;
 use crate::app::App;
 use crate::domain::Quota;
 use crate::id::ClientId;

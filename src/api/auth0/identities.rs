@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::{self, Problem};
+use super::form::Body;
 use super::names::{self, Names};
 use super::wire::{self, OnPrimary, Tokens};
 use crate::app::App;
@@ -31,7 +32,6 @@ use crate::domain::{
 use crate::error::{Error, Noun, ProofFault};
 use crate::id::{ClientId, ConnectionId};
 use crate::secret::Digest;
-use crate::web::body::JsonObject;
 use crate::web::path::Segments;
 use crate::web::refusal::{Place, Refusal};
 use crate::web::{Fault, Fields, JsonType, Reason};
@@ -59,7 +59,7 @@ pub async fn link(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Segments([id]): Segments<1>,
-    JsonObject(body): JsonObject,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     let second = Second::read(body)?;
     let user = names::user(&id);

@@ -25,6 +25,7 @@ mod connections;
 mod discovery;
 mod edge;
 mod error;
+mod form;
 mod guard;
 mod identities;
 pub mod jobs;
@@ -33,6 +34,8 @@ mod logs;
 mod masked;
 mod names;
 mod oauth;
+mod oauth_error;
+pub mod openapi;
 mod paging;
 pub mod search;
 mod stats;
@@ -394,7 +397,7 @@ pub fn dialects() -> Vec<Dialect> {
     };
     vec![
         spelled("/api/v2", error::spell),
-        spelled("/oauth", error::spell_oauth),
+        spelled("/oauth", oauth_error::spell),
         spelled("/u", error::spell),
     ]
 }
@@ -407,13 +410,14 @@ pub fn router(app: &Arc<App>) -> Router {
     let links = Router::new()
         .route(jobs::DOWNLOAD_PATH, get(jobs::download))
         .route_layer(from_fn_with_state(app.clone(), edge::links));
+    let described = Router::new().route("/api/v2/openapi.json", get(openapi::serve));
     let tokens = Router::new()
         .route("/oauth/token", post(oauth::token))
         .route_layer(from_fn_with_state(app.clone(), edge::oauth));
     let nothing = ["/api/v2", "/api/v2/", "/api/v2/{*rest}"]
         .iter()
         .fold(Router::new(), |router, path| router.route(path, any(edge::nothing)));
-    let management = GUARDED.iter().fold(nothing, |router, route| {
+    let management = GUARDED.iter().fold(nothing.merge(described), |router, route| {
         let guard = from_fn_with_state((app.clone(), route), guard::guard);
         router.route(route.path, (route.handler)().route_layer(guard))
     });

@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 
 use super::attempts::{Attempt, For};
 use super::edge::ForClient;
-use super::error::OAuthProblem;
 use super::journal::Way;
 use super::names::Names;
+use super::oauth_error::OAuthProblem;
 use super::wire;
 use crate::app::App;
 use crate::app::log_in::AccessTokenRequest;

@@ -1,5 +1,7 @@
 //! Pages of a list, and which fields of its items are shown (`api/auth0.md` 4.1 and 4.3).
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 
 use super::error::Problem;
@@ -12,6 +14,9 @@ use crate::web::{Fault, Reason};
 
 /// The deepest row that offset paging reaches.
 const DEEPEST_ROW: i64 = 1000;
+
+/// What numbers pages may have.
+const PAGES: RangeInclusive<i64> = 0..=u32::MAX as i64;
 
 /// The names that `fields` may hold where a user is asked for.
 const USER_FIELDS: &[&str] = &[
@@ -40,9 +45,12 @@ const USER_FIELDS: &[&str] = &[
 ];
 
 /// The same as the pattern that a refusal shows.
-const USER_FIELDS_PATTERN: &str = "^((phone_number|phone_verified|email|email_verified|picture|username|user_id|name|\
+pub const USER_FIELDS_PATTERN: &str = "^((phone_number|phone_verified|email|email_verified|picture|username|user_id|name|\
      nickname|created_at|identities|app_metadata|user_metadata|last_ip|last_login|last_password_reset|logins_count|\
      updated_at|blocked|family_name|given_name|multifactor),?)+$";
+
+/// What `fields` must match where any name will do.
+pub const ANY_FIELDS_PATTERN: &str = "^[A-Za-z0-9_.]+(,[A-Za-z0-9_.]+)*$";
 
 /// A page by number.
 #[derive(Debug)]
@@ -58,7 +66,7 @@ pub struct Offset {
 impl Offset {
     /// Reads `page`, `per_page` and `include_totals`.
     pub fn read(query: &mut Query, least: i64, default: i64) -> Result<Self, Problem> {
-        let page = query.opt_integer("page", 0..=i64::from(u32::MAX))?.unwrap_or(0);
+        let page = query.opt_integer("page", PAGES)?.unwrap_or(0);
         let per_page = query.opt_integer("per_page", least..=100)?.unwrap_or(default);
         let totals = query.opt_bool("include_totals")?.unwrap_or(false);
         let start = page.saturating_mul(per_page);
@@ -168,14 +176,14 @@ pub enum Pages {
 
 impl Pages {
     /// Reads the parameters of either. Clients send those of both; then the numbers mean
-    /// nothing.
+    /// nothing, and have to be numbers all the same.
     pub fn read(query: &mut Query, least: i64, default: i64) -> Result<Self, Problem> {
         let Some(checkpoint) = Checkpoint::read(query, 100)? else {
             return Ok(Self::By(Offset::read(query, least, default)?));
         };
-        for name in ["page", "per_page", "include_totals"] {
-            query.opt_text(name);
-        }
+        query.opt_integer("page", PAGES)?;
+        query.opt_integer("per_page", least..=100)?;
+        query.opt_bool("include_totals")?;
         Ok(Self::From(checkpoint))
     }
 
@@ -229,7 +237,7 @@ impl Selection {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
         };
-        Self::read(query, is_name, "^[A-Za-z0-9_.]+(,[A-Za-z0-9_.]+)*$")
+        Self::read(query, is_name, ANY_FIELDS_PATTERN)
     }
 
     fn read(query: &mut Query, fits: impl Fn(&str) -> bool, pattern: &'static str) -> Result<Self, QueryFault> {
@@ -244,15 +252,44 @@ impl Selection {
         })
     }
 
-    /// What is left of an item. A dotted name keeps the whole member that it leads into.
-    pub fn of(&self, mut item: Object) -> Value {
-        if let Some(names) = &self.names {
-            item.retain(|member, _| match self.include {
-                true => names.iter().any(|name| name.split('.').next() == Some(member.as_str())),
-                false => !names.iter().any(|name| name == member),
-            });
+    /// What is left of an item. A dotted name leads into an object, and into each one of a list.
+    pub fn of(&self, item: Object) -> Value {
+        let Some(names) = &self.names else {
+            return Value::Object(item);
+        };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Value::Object(select(item, &names, self.include))
+    }
+}
+
+/// Keeps what the names lead to, or all but that.
+fn select(item: Object, names: &[&str], include: bool) -> Object {
+    let left = item.into_iter().filter_map(|(member, value)| {
+        if names.contains(&member.as_str()) {
+            return include.then_some((member, value));
         }
-        Value::Object(item)
+        let below = |name: &&'_ str| name.strip_prefix(member.as_str())?.strip_prefix('.').map(str::to_owned);
+        let below: Vec<String> = names.iter().filter_map(below).collect();
+        match below.is_empty() {
+            true => (!include).then_some((member, value)),
+            false => {
+                let names: Vec<&str> = below.iter().map(String::as_str).collect();
+                Some((member, select_within(value, &names, include)?))
+            }
+        }
+    });
+    left.collect()
+}
+
+/// The same of a value that names lead into; there is nothing within texts and numbers.
+fn select_within(value: Value, names: &[&str], include: bool) -> Option<Value> {
+    match value {
+        Value::Object(item) => Some(Value::Object(select(item, names, include))),
+        Value::Array(items) => {
+            let left = items.into_iter().filter_map(|item| select_within(item, names, include));
+            Some(Value::Array(left.collect()))
+        }
+        other => (!include).then_some(other),
     }
 }
 
@@ -276,12 +313,14 @@ mod tests {
 
     #[test]
     fn fields_keep_or_drop() {
-        let Value::Object(item) = json!({"email": 1, "name": 2, "user_metadata": 3}) else {
-            return;
-        };
+        let item = crate::api::auth0::wire::object(json!({"email": 1, "name": 2, "user_metadata": 3}));
         let shown = |text: &str| Selection::of_any(&mut query(text)).unwrap().of(item.clone());
         assert_eq!(shown("fields=email"), json!({"email": 1}));
-        assert_eq!(shown("fields=user_metadata.x,nope"), json!({"user_metadata": 3}));
+        assert_eq!(
+            shown("fields=user_metadata.x,nope"),
+            json!({}),
+            "nothing is within a number"
+        );
         assert_eq!(
             shown("fields=email&include_fields=false"),
             json!({"name": 2, "user_metadata": 3})
@@ -292,5 +331,33 @@ mod tests {
         for name in USER_FIELDS {
             assert!(USER_FIELDS_PATTERN.contains(name));
         }
+    }
+
+    #[test]
+    fn dotted_fields_lead_into_objects_and_lists() {
+        let item = json!({
+            "email": "a", "user_metadata": {"x": {"y": 1, "z": 2}, "w": 3},
+            "identities": [{"user_id": "1", "provider": "auth0"}, {"user_id": "2", "provider": "github"}],
+        });
+        let item = crate::api::auth0::wire::object(item);
+        let shown = |text: &str| Selection::of_any(&mut query(text)).unwrap().of(item.clone());
+        assert_eq!(
+            shown("fields=user_metadata.x.y"),
+            json!({"user_metadata": {"x": {"y": 1}}})
+        );
+        assert_eq!(
+            shown("fields=user_metadata.x.y,user_metadata.w,email"),
+            json!({"email": "a", "user_metadata": {"x": {"y": 1}, "w": 3}})
+        );
+        assert_eq!(
+            shown("fields=identities.user_id"),
+            json!({"identities": [{"user_id": "1"}, {"user_id": "2"}]})
+        );
+        let but = shown("fields=user_metadata.x,identities.provider,email.x&include_fields=false");
+        let left = json!({
+            "email": "a", "user_metadata": {"w": 3}, "identities": [{"user_id": "1"}, {"user_id": "2"}],
+        });
+        assert_eq!(but, left);
+        assert_eq!(shown("fields=user_metadata.x,user_metadata")["user_metadata"]["w"], 3);
     }
 }

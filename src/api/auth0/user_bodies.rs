@@ -19,7 +19,7 @@ use crate::secret::SecretString;
 use crate::web::{Fault, Fields, Reason};
 
 /// Names that `app_metadata` must not hold.
-pub(super) const RESERVED: &[&str] = &[
+pub const RESERVED: &[&str] = &[
     "__tenant",
     "_id",
     "blocked",
@@ -41,7 +41,7 @@ pub(super) const RESERVED: &[&str] = &[
 ];
 
 /// What only the server writes.
-const SERVERS_OWN: &[&str] = &[
+pub const SERVERS_OWN: &[&str] = &[
     "identities",
     "user_id",
     "tenant",
@@ -64,8 +64,13 @@ const ONE_AT_A_TIME: &[(&str, &str)] = &[
     ("username", "password"),
 ];
 
-const PHONE_PATTERN: &str = r"^\+[0-9]{1,15}$";
-const USERNAME_PATTERN: &str = r"^[a-zA-Z0-9@`^$!\-#.+'~_]+$";
+/// What a phone number must match.
+pub const PHONE_PATTERN: &str = r"^\+[0-9]{1,15}$";
+/// What a user name must match; and it must be nobody's address.
+pub const USERNAME_PATTERN: &str = r"^[a-zA-Z0-9@`^$!\-#.+'~_]+$";
+
+/// What an id that a caller chooses must match.
+pub const USER_ID_PATTERN: &str = r"^[^\s]*$";
 
 /// A user to be made, as the body has it.
 pub struct NewUser {
@@ -225,7 +230,7 @@ pub(super) fn check_subject(subject: &str) -> Result<(), Reason> {
         return Err(Reason::TooLong { len, max });
     }
     match subject.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        true => Err(Reason::Pattern(r"^[^\s]*$")),
+        true => Err(Reason::Pattern(USER_ID_PATTERN)),
         false => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::error::{self, Problem};
+use super::form::Body;
 use super::journal::{Erased, ShowsSecrets};
 use super::names::{self, Names};
 use super::paging::{Offset, Selection};
@@ -23,7 +24,7 @@ use crate::app::search_users::Search;
 use crate::domain::email::is_address;
 use crate::domain::search::Sort;
 use crate::domain::{Caller, Object, Scope, UserWithIdentities};
-use crate::web::body::{JsonObject, USER_LIMIT_BYTES};
+use crate::web::body::USER_LIMIT_BYTES;
 use crate::web::path::Segments;
 use crate::web::query::Query;
 use crate::web::query::QueryFault;
@@ -33,7 +34,7 @@ use crate::web::{Fault, Reason};
 pub async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    JsonObject(body): JsonObject<USER_LIMIT_BYTES>,
+    Body(body): Body<USER_LIMIT_BYTES>,
 ) -> Result<Response, Problem> {
     let new = user_bodies::NewUser::read(body)?;
     let request = new.at(&app.connections_of(caller.tenant).await?)?;
@@ -61,7 +62,7 @@ pub async fn update(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Segments([id]): Segments<1>,
-    JsonObject(body): JsonObject<USER_LIMIT_BYTES>,
+    Body(body): Body<USER_LIMIT_BYTES>,
 ) -> Result<Response, Problem> {
     let changes = user_bodies::changes(body)?;
     let updated = app.update_user(&caller, &names::user(&id), &changes).await;

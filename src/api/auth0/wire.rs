@@ -4,7 +4,7 @@
 //! kept; `profileData` shows what is kept (`api/auth0.md` 16a.3), and on the primary
 //! identity only in the answers of linking and unlinking (16a.2).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -223,8 +223,9 @@ pub fn id_token_claims(names: &Names, found: &UserWithIdentities, scopes: &[&str
 }
 
 /// A connection. Auth0 shows `options.client_secret` to whoever may read connections; we
-/// keep it sealed and show it to nobody (invariant 7 of the design).
-pub fn connection(connection: &Connection) -> Object {
+/// keep it sealed and show it to nobody (invariant 7 of the design). Of the clients that it is
+/// enabled for, those are shown that are still there.
+pub fn connection(connection: &Connection, clients: &HashSet<String>) -> Object {
     let strategy = spelling::auth0_strategy(connection);
     let mut options = default_options(strategy);
     if let Some(Value::Object(kept)) = connection.auth0.get("options") {
@@ -241,13 +242,14 @@ pub fn connection(connection: &Connection) -> Object {
     put("name", connection.name.clone().into());
     put("strategy", strategy.into());
     put("options", Value::Object(options));
-    put("enabled_clients", json!([]));
     put("is_domain_connection", json!(false));
     put("realms", json!([connection.name]));
     put("authentication", json!({ "active": true }));
     put("connected_accounts", json!({ "active": false }));
     let kept = connection.auth0.iter().filter(|(name, _)| *name != "options");
     shown.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+    let enabled = enabled_clients(connection, clients);
+    shown.insert("enabled_clients".to_owned(), enabled.into());
     shown
 }
 
@@ -270,11 +272,11 @@ pub fn object(value: Value) -> Object {
     }
 }
 
-/// The clients that a connection is enabled for.
-pub fn enabled_clients(connection: &Connection) -> Vec<String> {
+/// The clients that a connection is enabled for, of those that there are.
+pub fn enabled_clients(connection: &Connection, clients: &HashSet<String>) -> Vec<String> {
     let kept = connection.auth0.get("enabled_clients").and_then(Value::as_array);
     let ids = kept.into_iter().flatten().filter_map(Value::as_str);
-    ids.map(str::to_owned).collect()
+    ids.filter(|id| clients.contains(*id)).map(str::to_owned).collect()
 }
 
 /// A moment: UTC, with milliseconds.

@@ -59,6 +59,7 @@ fn spell(error: &Error) -> (StatusCode, &'static str) {
         Error::IdentityTaken => (StatusCode::CONFLICT, "identity_taken"),
         Error::PrimaryIdentity => (StatusCode::CONFLICT, "primary_identity"),
         Error::LastCredential => (StatusCode::CONFLICT, "last_credential"),
+        Error::LimitReached => (StatusCode::CONFLICT, "limit_reached"),
         Error::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
         Error::ProofRejected(_) => (StatusCode::BAD_REQUEST, "proof_rejected"),
         Error::SecondaryRefused => (StatusCode::CONFLICT, "merge_conflict"),

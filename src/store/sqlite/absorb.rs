@@ -29,6 +29,12 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
     let (Some(next), true) = (next, keys == NewKeys::Kept && is_as_read(&moving, absorb)) else {
         return Err(Stop::refused(Acted::Changed));
     };
+    if let Some(most) = absorb.most {
+        let kept = identities::count_of(tx.sql, tenant, absorb.survivor)?;
+        if moving.len() > most.saturating_sub(kept) as usize {
+            return Err(Stop::refused(Acted::Full));
+        }
+    }
     let Some(born) = moving.first() else {
         return Err(Stop::Failed(corrupt(format!(
             "identities: {} has none",

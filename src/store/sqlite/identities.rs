@@ -101,6 +101,16 @@ pub(super) fn born_at(sql: &Sqlite, tenant: TenantId, user: UserId) -> StoreResu
     )
 }
 
+/// How many identities a user has.
+pub(super) fn count_of(sql: &Sqlite, tenant: TenantId, user: UserId) -> StoreResult<u32> {
+    let counted = sql.first(
+        "SELECT count(*) FROM identities WHERE tenant = ?1 AND user_id = ?2",
+        params![tenant, user],
+        |row| row.get(0),
+    )?;
+    Ok(counted.unwrap_or(0))
+}
+
 /// The position after a user's last identity; `None` when there is no such user, for a
 /// user always has the identity that she was born with.
 pub(super) fn next_position(sql: &Sqlite, tenant: TenantId, user: UserId) -> StoreResult<Option<u32>> {

@@ -93,8 +93,9 @@ async fn options_are_replaced_whole_and_the_display_name_falls_back() {
     let now = w.patch_connection(&id, json!({"options": {}})).await;
     assert_eq!(now["options"], json!({}));
     assert_eq!(kept().await.client_secret, None, "it goes with its application");
-    let now = w.patch_connection(&id, json!({"enabled_clients": ["x"]})).await;
-    assert_eq!(now["enabled_clients"], json!(["x"]));
+    let clients = json!([w.tenant.credentials.client_id.to_string()]);
+    let now = w.patch_connection(&id, json!({"enabled_clients": clients})).await;
+    assert_eq!(now["enabled_clients"], clients);
     let now = w.patch_connection(&id, json!({"enabled_clients": null})).await;
     assert_eq!(now["enabled_clients"], json!([]));
 }
@@ -213,10 +214,22 @@ async fn a_connection_is_enabled_for_clients_one_by_one() {
     seen.sort();
     clients.sort();
     assert_eq!(seen, clients);
+
+    // A client that is removed is gone from everywhere at once.
+    let removed = clients.remove(0);
+    w.client.delete(&format!("/api/v2/clients/{removed}")).await.expect(204);
+    for shown in [
+        format!("/api/v2/connections/{id}"),
+        "/api/v2/connections".to_owned(),
+        path.clone(),
+    ] {
+        let shown = w.client.get(&shown).await.expect(200);
+        assert!(!shown.text().contains(&removed) && shown.text().contains(&clients[0]));
+    }
     let body = json!([{"client_id": clients[0], "status": false}, {"client_id": "gone", "status": false}]);
     w.client.patch(&path, body).await.expect(204);
     let shown = w.client.get(&path).await.expect(200).json();
-    assert_eq!(shown["clients"].as_array().unwrap().len(), 4);
+    assert_eq!(shown["clients"].as_array().unwrap().len(), 3);
     assert!(shown["next"].is_null());
 
     let foreign = w.server.tenant("other").await.credentials.client_id.to_string();
@@ -468,4 +481,6 @@ async fn a_connection_is_online_when_it_needs_no_connector() {
     let directory = w.connection(json!({"name": "corp", "strategy": "ad"})).await;
     let reply = w.client.get(&format!("/api/v2/connections/{directory}/status")).await;
     refused_with(&reply, 404, "connection_offline", "The connection is not online.");
+    let misspelled = w.client.get("/api/v2/connections/corp/status").await;
+    refused(&misspelled, 400, "invalid_uri");
 }

@@ -28,9 +28,10 @@ async fn a_new_connection_is_filled_in_and_keeps_its_secret() {
         "A connection with the same name already exists.",
     );
 
+    let clients = json!([w.tenant.credentials.client_id.to_string()]);
     let body = json!({
         "name": "google", "strategy": "google-oauth2", "display_name": "Google", "show_as_button": true,
-        "enabled_clients": ["c1"], "metadata": {"a": "b"}, "connected_accounts": {"active": true},
+        "enabled_clients": clients, "metadata": {"a": "b"}, "connected_accounts": {"active": true},
         "options": {"client_id": "id-at-google", "client_secret": "canary-secret", "scope": ["email"]},
     });
     let made = w.client.post("/api/v2/connections", body).await.expect(201);
@@ -41,7 +42,7 @@ async fn a_new_connection_is_filled_in_and_keeps_its_secret() {
         made["options"],
         json!({"scope": ["email"], "client_id": "id-at-google"})
     );
-    assert_eq!(made["enabled_clients"], json!(["c1"]));
+    assert_eq!(made["enabled_clients"], clients);
     assert_eq!(made["connected_accounts"], json!({"active": true}));
     let id = made["id"].as_str().unwrap();
     let path = format!("/api/v2/connections/{id}");

@@ -17,6 +17,7 @@ mod jobs_runs;
 mod jobs_uploads;
 mod logs;
 mod oauth;
+mod openapi;
 mod outcomes;
 mod paths;
 mod proof;

@@ -173,6 +173,28 @@ async fn sec_lnk_17_a_blocked_account_is_not_absorbed() {
 }
 
 #[tokio::test]
+async fn sec_lnk_17_an_absorbed_user_brings_no_rights() {
+    let w = World::new().await;
+    w.user("p").await;
+    w.user("s").await;
+    let rich = json!({"email_verified": true, "app_metadata": {"roles": ["admin"]}, "user_metadata": {"vip": true}});
+    w.client.patch(&user_path("auth0|s"), rich).await.expect(200);
+    let mut before = w.get("auth0|p").await.json();
+    w.link("auth0|p", json!({"provider": "auth0", "user_id": "s"}))
+        .await
+        .expect(201);
+    let mut after = w.get("auth0|p").await.json();
+    assert_eq!(ids(&after["identities"]).len(), 2);
+    for user in [&mut before, &mut after] {
+        let members = user.as_object_mut().unwrap();
+        members.remove("identities");
+        members.remove("updated_at");
+    }
+    assert_eq!(after, before);
+    assert_eq!(after["email_verified"], false);
+}
+
+#[tokio::test]
 async fn people_unlink_themselves_and_nobody_else() {
     let w = World::new().await;
     let web = w.web().await;

@@ -1,5 +1,6 @@
 //! `link_with`: which tokens prove a second account (`api/auth0.md` 7.1, D-98 to D-112).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oneself::jwt::TokenKind;
@@ -274,4 +275,45 @@ async fn a_machine_proves_with_tokens_of_its_own_client_only() {
     assert!(elsewhere.text().contains("azp"));
     let linked = web.machine().await.post(&path, token).await.expect(201).json();
     assert_eq!(ids(&linked), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn sec_lnk_19_people_link_up_to_the_limit_of_their_tenant() {
+    let w = World::new().await;
+    let web = two_users(&w).await;
+    for name in ["c", "d", "e"] {
+        w.user(name).await;
+    }
+    let three = [("identities_per_user".to_owned(), "3".to_owned())];
+    w.server.app.set_settings("acme", &three).await.unwrap();
+    prove(&web, &web.id_token("b").await).await.expect(201);
+
+    // One is left, and two want it; the credential that links lives on.
+    let me = Arc::new(web.client("a").await);
+    let mut racing = tokio::task::JoinSet::new();
+    for second in ["c", "d"] {
+        let (client, token) = (me.clone(), web.id_token(second).await);
+        racing.spawn(async move {
+            let path = identities_path("auth0|a");
+            client.post(&path, json!({"link_with": token})).await
+        });
+    }
+    let mut answers = racing.join_all().await;
+    answers.sort_by_key(|answer| answer.status);
+    assert_eq!(answers[0].status, 201);
+    refused(&answers[1], 409, "limit_reached");
+    let identities = w.get("auth0|a").await.json()["identities"].clone();
+    assert_eq!(identities.as_array().unwrap().len(), 3);
+    let left = [w.get("auth0|c").await.status, w.get("auth0|d").await.status];
+    assert!(
+        left == [200, 404] || left == [404, 200],
+        "the other is who she was: {left:?}"
+    );
+
+    // A refusal spends no proof, and whoever acts for the tenant has no limit.
+    let token = web.id_token("e").await;
+    refused(&prove(&web, &token).await, 409, "limit_reached");
+    w.link("auth0|a", json!({"provider": "auth0", "user_id": "e"}))
+        .await
+        .expect(201);
 }

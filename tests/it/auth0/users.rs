@@ -3,7 +3,7 @@
 use oneself::domain::Scope;
 use serde_json::{Value, json};
 
-use super::{DATABASE, PASSWORD, World, refused, refused_with, user_path};
+use super::{DATABASE, PASSWORD, World, identities_path, refused, refused_with, user_path};
 
 #[tokio::test]
 async fn a_new_user_has_fall_backs() {
@@ -348,4 +348,40 @@ async fn smaller_rights_change_less() {
     me.delete(&path).await.expect(204);
     refused(&w.get("auth0|p").await, 404, "inexistent_user");
     w.client.delete(&path).await.expect(204);
+}
+
+#[tokio::test]
+async fn what_is_written_may_be_a_form() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let w = World::new().await;
+    let form = "connection=Username-Password-Authentication&user_id=f&email=f%40x.example&password=Correct-Horse-1\
+                &email_verified=true&user_metadata[theme]=dark&user_metadata%5Bblocked%5D=true";
+    let made = w.client.post("/api/v2/users", (FORM, form)).await.expect(201).json();
+    assert_eq!(made["email_verified"], true);
+    assert_eq!(made["user_metadata"], json!({"theme": "dark", "blocked": "true"}));
+    let path = user_path("auth0|f");
+    let now = w.client.patch(&path, (FORM, "blocked=true&nickname=true")).await;
+    let now = now.expect(200).json();
+    assert_eq!((&now["blocked"], &now["nickname"]), (&json!(true), &json!("true")));
+    w.user("s").await;
+    let link = (FORM, "provider=auth0&user_id=s");
+    w.client.post(&identities_path("auth0|f"), link).await.expect(201);
+
+    let body = "name=importer&grant_types[]=client_credentials&jwt_configuration[lifetime_in_seconds]=60&sso=true";
+    let client = w.client.post("/api/v2/clients", (FORM, body)).await.expect(201).json();
+    assert_eq!(client["jwt_configuration"]["lifetime_in_seconds"], 60);
+    assert_eq!(
+        (&client["sso"], &client["grant_types"]),
+        (&json!(true), &json!(["client_credentials"]))
+    );
+    for (wrong, named) in [
+        ("connection=x&x=1", "x"),
+        ("connection=x&blocked=yes", "blocked"),
+        ("connection=x&connection=y", "connection"),
+        ("connection=x&a[b][c]=1", "a"),
+    ] {
+        let reply = w.client.post("/api/v2/users", (FORM, wrong)).await;
+        refused(&reply, 400, "invalid_body");
+        assert!(reply.text().contains(named), "{}", reply.text());
+    }
 }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use oneself::api::auth0::GUARDED;
+use oneself::api::auth0::{GUARDED, openapi};
+use serde_json::Value;
 
 use super::{files_below, none, root};
 
@@ -89,5 +90,57 @@ fn every_route_of_auth0s_interface_has_its_rows() {
     none(
         &complaints,
         "Give each route its rows in docs/auth0.md, with every answer that it has.",
+    );
+}
+
+type IsOf = fn(&Value) -> bool;
+
+/// The rows that are about more than one endpoint, and which endpoints those are.
+const COMMON: [(&str, IsOf); 2] = [
+    ("every route below `/api/v2`", |operation| {
+        operation["security"].as_array().is_some_and(|ways| !ways.is_empty())
+    }),
+    ("every route that reads a body", |operation| {
+        operation["requestBody"].is_object()
+    }),
+];
+
+#[test]
+fn every_answer_of_auth0s_interface_is_described_and_has_its_row() {
+    let rows = rows();
+    let statuses = |endpoint: &str| -> BTreeSet<String> {
+        let of_endpoint = rows
+            .iter()
+            .filter(|row| row[0] == endpoint && !row[2].starts_with("never"));
+        let numbers = of_endpoint.filter_map(|row| row[1].get(..3));
+        numbers
+            .filter(|number| number.parse::<u16>().is_ok())
+            .map(str::to_owned)
+            .collect()
+    };
+    let described: Value = serde_json::from_str(openapi::text()).unwrap();
+    let mut complaints = Vec::new();
+    for (path, item) in described["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = format!("`{} {}`", method.to_uppercase(), path.trim_start_matches("/api/v2"));
+            let common = COMMON.iter().filter(|(_, is_of)| is_of(operation));
+            let told: BTreeSet<String> = common
+                .flat_map(|(row, _)| statuses(row))
+                .chain(statuses(&name))
+                .collect();
+            let answers: BTreeSet<String> = operation["responses"].as_object().unwrap().keys().cloned().collect();
+            for status in told.symmetric_difference(&answers) {
+                let where_it_is = if told.contains(status) {
+                    "docs/auth0.md"
+                } else {
+                    "the description"
+                };
+                complaints.push(format!("{name}: {status} is in {where_it_is} only"));
+            }
+        }
+    }
+    none(
+        &complaints,
+        "Keep docs/auth0.md and src/api/auth0/openapi/ together: each answer has a row and is described.",
     );
 }

@@ -13,7 +13,7 @@ async fn the_description_is_checked_in() {
     let kept = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         kept == served.text(),
-        "run ONESELF_WRITE_OPENAPI=1 ./test the_description_is_checked_in, and commit it"
+        "run ONESELF_WRITE_OPENAPI=1 ./test checked_in, and commit it"
     );
     let json = served.json();
     assert_eq!(json["openapi"], "3.1.0");

@@ -125,6 +125,24 @@ async fn an_absorption_expects_both_as_they_were_read() {
 }
 
 #[tokio::test]
+async fn sec_lnk_19_an_absorption_counts_within_its_act() {
+    let w = World::new().await;
+    let (one, other, third) = (w.make_user().await, w.make_user().await, w.make_user().await);
+    w.attach(other, w.with_tokens(&w.twitter, "1")).await;
+    let bounded = async |absorbed, most| {
+        let mut absorb = w.absorb_of(one, absorbed).await;
+        absorb.most = Some(most);
+        w.store.absorb(w.tenant, absorb).await.unwrap()
+    };
+    let before = (w.get(one).await, w.get(other).await, w.events().await.len());
+    assert_eq!(bounded(other, 2).await, Acted::Full, "one and two are three");
+    assert_eq!((w.get(one).await, w.get(other).await, w.events().await.len()), before);
+    assert_eq!(bounded(other, 3).await, Acted::Done);
+    assert_eq!(bounded(third, 3).await, Acted::Full);
+    assert_eq!(w.get(third).await.user.id, third);
+}
+
+#[tokio::test]
 async fn a_proof_is_spent_once() {
     let w = World::new().await;
     let (a, b, c) = (w.make_user().await, w.make_user().await, w.make_user().await);

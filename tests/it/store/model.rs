@@ -232,7 +232,9 @@ impl Model {
             .iter()
             .map(|moving| (moving.identity, moving.version))
             .collect();
+        let after = self.users[&absorb.survivor].identities.len() + read.len();
         match versions(&self.users[&absorb.absorbed]) == read {
+            true if absorb.most.is_some_and(|most| after > most as usize) => Err(Acted::Full),
             true => Ok(()),
             false => Err(Acted::Changed),
         }

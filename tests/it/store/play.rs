@@ -176,6 +176,7 @@ impl Player {
                     return self.some_create();
                 };
                 let mut absorb = self.w.absorb_at(&with, &other);
+                absorb.most = self.one_in(4).then_some(3);
                 absorb.spend = self.one_in(3).then(|| Spend {
                     token: Digest::of(&[self.below(60) as u8]),
                     until: self.w.now() + Duration::from_secs(3600),

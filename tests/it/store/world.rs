@@ -312,6 +312,7 @@ impl World {
             absorbed_version: absorbed.user.version,
             profile: absorbed.user.profile.clone(),
             moving: moving.collect(),
+            most: None,
             new_key: None,
             keep: None,
             spend: None,
