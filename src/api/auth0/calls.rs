@@ -260,6 +260,8 @@ fn does(route: &Route) -> &'static str {
         ("POST", "users/{id}/revoke-access") => "Revoke access of a user",
         ("DELETE", "user-blocks") => "Unblock by identifier",
         ("DELETE", "user-blocks/{id}") => "Unblock a user",
+        ("POST", "jobs/users-exports") => "Create export users job",
+        ("POST", "jobs/users-imports") => "Create import users job",
         ("GET", "users") => "List or Search Users",
         ("GET", "users-by-email") => "Search Users by Email",
         ("GET", "users/{id}") => "Get a User",

@@ -201,7 +201,6 @@ async fn what_is_not_built_is_not_found() {
         ("POST", "/login/unlink".to_owned()),
         ("GET", "/me/v1/connected-accounts/accounts".to_owned()),
         ("POST", "/me/v1/connected-accounts/connect".to_owned()),
-        ("POST", "/api/v2/jobs/verification-email".to_owned()),
         ("GET", format!("{user}/connected-accounts")),
         ("GET", format!("{user}/federated-connections-tokensets")),
         ("DELETE", format!("{user}/federated-connections-tokensets/1")),
