@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -167,7 +168,7 @@ fn sec_ops_05_a_restored_import_goes_on_after_the_lines_that_the_backup_has() {
     let mut client = server.client();
     let last = format!("t{}", USERS - 1);
     // One is of a line that the backup has done, and one is not.
-    for subject in ["t0", &last] {
+    for subject in ["t1", &last] {
         let path = format!("/link/v1/identities/twitter/{subject}");
         let owner = client.get(&path).unwrap().expect(200).text("id").to_owned();
         client
@@ -179,8 +180,11 @@ fn sec_ops_05_a_restored_import_goes_on_after_the_lines_that_the_backup_has() {
     let (data, broken) = (place("data"), place("broken"));
     fs::rename(&data, &broken).unwrap();
     let ledger = format!("{broken}/ledger");
-    let restore = ["backup", "restore", &backup, "--keys", &keys, "--ledger", &ledger];
-    let output = installation.run(&restore);
+    let mut restore = Command::new(env!("CARGO_BIN_EXE_oneself"));
+    restore.args([
+        "backup", "restore", &backup, "--keys", &keys, "--to", &data, "--ledger", &ledger,
+    ]);
+    let output = restore.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let again = run(&installation);
@@ -190,8 +194,8 @@ fn sec_ops_05_a_restored_import_goes_on_after_the_lines_that_the_backup_has() {
     }
     let found = seen(&installation);
     assert_eq!(found.users as u64, whole["users"].as_u64().unwrap() - 1);
-    assert!(!found.tokens.contains_key("t0"), "the ledger says that she is gone");
-    assert!(found.tokens.contains_key("t1") && found.tokens.contains_key(&last));
+    assert!(!found.tokens.contains_key("t1"), "the ledger says that she is gone");
+    assert!(found.tokens.contains_key("t2") && found.tokens.contains_key(&last));
     assert_eq!(run(&installation)["done_before"], true);
 }
 
