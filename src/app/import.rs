@@ -162,11 +162,18 @@ impl App {
         }
     }
 
-    /// What [`App::import_users`] would do, as far as that can be told from who is there now.
+    /// What [`App::import_users`] would do, as far as that can be told from who is there now and who was
+    /// `seen` in the lines before.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn check_import(&self, tenant: TenantId, from: Import, lines: ImportedLines) -> Result<Import> {
+    pub async fn check_import(
+        &self,
+        tenant: TenantId,
+        from: Import,
+        lines: ImportedLines,
+        seen: &mut Seen,
+    ) -> Result<Import> {
         let (users, mut refused) = self.new_users(tenant, lines.users, lines.refused).await?;
         let mut import = Import {
             lines: lines.lines,
@@ -174,7 +181,11 @@ impl App {
             ..from
         };
         for (line, new) in &users {
-            match self.find_conflict(tenant, new).await? {
+            let conflict = match self.find_conflict(tenant, new).await? {
+                None => seen.find_or_note(new),
+                found => found,
+            };
+            match conflict {
                 Some((path, reason)) => refused.push(Refusal {
                     line: *line,
                     path,
@@ -339,6 +350,37 @@ impl App {
         };
         let place = token_place(external.key(), 1);
         Ok(Some(self.vault.seal(record, &place, &tokens.to_plain())?))
+    }
+}
+
+/// The accounts and log-in names of the lines that were looked at, as digests.
+#[derive(Debug, Default)]
+pub struct Seen(HashSet<Digest>);
+
+impl Seen {
+    /// How many are held, at some 70 bytes each; who comes after those is compared with them alone.
+    const LIMIT: usize = 1_000_000;
+
+    /// What of this user a line before has; nothing if she can be made, and then she is noted.
+    fn find_or_note(&mut self, new: &NewUser) -> Option<(String, &'static str)> {
+        let mut own = Vec::new();
+        for (n, identity) in std::iter::once(&new.born).chain(&new.more).enumerate() {
+            let key = identity.external.key();
+            let account = (Digest::of(format!("{key:?}").as_bytes()), "is in a line before");
+            let names = identity.login.names.iter().map(|name| {
+                let reason = "has a name that somebody in a line before logs in with at this connection";
+                (Digest::of(format!("{:?} {name:?}", key.connection).as_bytes()), reason)
+            });
+            for (digest, reason) in std::iter::once(account).chain(names) {
+                if self.0.contains(&digest) {
+                    return Some((format!("identities[{n}]"), reason));
+                }
+                own.push(digest);
+            }
+        }
+        let room = Self::LIMIT.saturating_sub(self.0.len());
+        self.0.extend(own.into_iter().take(room));
+        None
     }
 }
 

@@ -5,11 +5,13 @@
 //! surprise: nobody has a job for longer than [`LEASE`] without a step, so a step is small, and
 //! whoever is told that a step was not kept has lost the job and stops.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -26,6 +28,9 @@ pub const LEASE: Duration = Duration::from_secs(60);
 
 /// How much a part holds at most, and so how much of a file is in memory at once, in bytes.
 pub const PART_BYTES: usize = 256 * 1024;
+
+/// How many uploads may come in at once.
+pub const UPLOADS_AT_ONCE: usize = 16;
 
 /// How long a link to a result can be followed (`api/auth0.md` 10.2).
 const LINK_LIVES_FOR: SignedDuration = SignedDuration::from_secs(60);
@@ -100,6 +105,24 @@ impl App {
         let now = self.clock.now();
         let until = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
         Ok(self.store.take_job(now, until).await?)
+    }
+
+    /// Drops jobs that ended a day ago, or of which their tenant has too many, with their files.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn drop_jobs(&self) -> Result<()> {
+        while self.store.drop_jobs(self.clock.now()).await? {}
+        Ok(())
+    }
+
+    /// Room for one more upload, for as long as the answer is kept: uploads are in memory whole.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when as many come in as may.
+    pub fn room_for_upload(&self) -> Result<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.uploads).try_acquire_owned();
+        room.map_err(|_| Error::Busy { retry_after: 5 })
     }
 
     /// Whether a job has had its time, and must be given up.

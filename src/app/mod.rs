@@ -62,6 +62,7 @@ pub struct App {
     imports: import::UnderWay,
     logs: logs::Writing,
     jobs_asked: tokio::sync::Notify,
+    uploads: Arc<tokio::sync::Semaphore>,
 }
 
 /// What an [`App`] is made of.
@@ -112,6 +113,7 @@ impl App {
             rates: rates::Rates::new(parts.rate_limit_per_address),
             imports: import::UnderWay::default(),
             jobs_asked: tokio::sync::Notify::new(),
+            uploads: Arc::new(tokio::sync::Semaphore::new(jobs::UPLOADS_AT_ONCE)),
         })
     }
 
@@ -144,7 +146,7 @@ impl App {
     /// # Errors
     /// Those of the store.
     pub async fn forget_ended(&self) -> Result<u64> {
-        while self.store.drop_jobs(self.clock.now()).await? {}
+        self.drop_jobs().await?;
         Ok(self.store.forget_ended(self.clock.now()).await?)
     }
 }

@@ -34,7 +34,7 @@ pub enum Tenant {
     Set {
         /// The tenant
         name: String,
-        /// What to change; `show` lists the settings
+        /// What to change; `show` lists the settings, and docs/running.md says what they do
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
         settings: Vec<(String, String)>,
     },

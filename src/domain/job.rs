@@ -44,6 +44,15 @@ impl JobKind {
         }
     }
 
+    /// How many of a tenant are kept once they have ended: the files of exports hold all users, those
+    /// of imports only what was refused.
+    pub const fn kept(self) -> u32 {
+        match self {
+            Self::UsersExport => 10,
+            Self::UsersImport => 100,
+        }
+    }
+
     /// For how many hours it is tried.
     pub const fn hours(self) -> i64 {
         match self {

@@ -112,12 +112,22 @@ impl Written {
     /// # Errors
     /// Those of [`read`] and [`object`]; [`Refusal::MediaType`] when it is of neither type.
     pub async fn read(request: Request, limit_bytes: usize) -> Result<Self, Refusal> {
-        match media_type(request.headers()) {
-            Some(MediaType::Json) => object(&read(request, limit_bytes).await?).map(Self::Json),
-            Some(MediaType::Form) => pairs(&read(request, limit_bytes).await?).map(Self::Form),
-            None => Err(Refusal::MediaType {
+        let Some(media_type) = media_type(request.headers()) else {
+            return Err(Refusal::MediaType {
                 expected: "application/json or application/x-www-form-urlencoded",
-            }),
+            });
+        };
+        Self::of(media_type, &read(request, limit_bytes).await?)
+    }
+
+    /// What bytes of this type say.
+    ///
+    /// # Errors
+    /// As [`object`].
+    pub fn of(media_type: MediaType, bytes: &[u8]) -> Result<Self, Refusal> {
+        match media_type {
+            MediaType::Json => object(bytes).map(Self::Json),
+            MediaType::Form => pairs(bytes).map(Self::Form),
         }
     }
 }

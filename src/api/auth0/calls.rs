@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use super::journal::{Erased, LIMIT_BYTES, Watched};
 use super::masked::{self, Values};
-use super::{Route, names};
+use super::{Route, form, names};
 use crate::app::logs::{About, Happened, Told};
 use crate::domain::Object;
+use crate::web::body::{MediaType, Written};
 use crate::web::overheard::Overheard;
 use crate::web::path;
 
@@ -87,7 +88,7 @@ impl<'c> Read<'c> {
         Self {
             call,
             done,
-            sent: masked::json(&call.sent, values),
+            sent: sent(call).map(|sent| masked::value(&sent, values)),
             answered: serde_json::from_slice(&call.answer).ok(),
         }
     }
@@ -225,6 +226,18 @@ impl<'c> Read<'c> {
             ("DELETE", _, true) if self.call.erased => vec![("sdu", "User successfully deleted")],
             ("DELETE", "/api/v2/users/{id}", false) => vec![("fdu", "Failed user deletion")],
             _ => Vec::new(),
+        }
+    }
+}
+
+/// What a call sent, as its handler reads it.
+fn sent(call: &Call) -> Option<Value> {
+    match call.watched.media_type? {
+        // Not every route reads an object.
+        MediaType::Json => serde_json::from_slice(&call.sent).ok(),
+        MediaType::Form => {
+            let written = Written::of(MediaType::Form, &call.sent).ok()?;
+            form::members(written).ok().map(Value::Object)
         }
     }
 }

@@ -40,10 +40,18 @@ impl<S: Sync, const LIMIT_BYTES: usize> FromRequest<S> for Body<LIMIT_BYTES> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        match Written::read(request, LIMIT_BYTES).await? {
-            Written::Json(members) => Ok(Self(members)),
-            Written::Form(pairs) => Ok(Self(nest(pairs)?)),
-        }
+        members(Written::read(request, LIMIT_BYTES).await?).map(Self)
+    }
+}
+
+/// The members of what was written.
+///
+/// # Errors
+/// [`Refusal::Invalid`] when a name of a form leads nowhere, or to two things.
+pub fn members(written: Written) -> Result<Object, Refusal> {
+    match written {
+        Written::Json(members) => Ok(members),
+        Written::Form(pairs) => Ok(nest(pairs)?),
     }
 }
 

@@ -20,6 +20,7 @@ use super::Route;
 use super::calls::Call;
 use crate::app::App;
 use crate::domain::{Caller, Object};
+use crate::web::body::{self, MediaType};
 use crate::web::overheard::{Overheard, overhear};
 use crate::web::{Arrival, Refusal};
 
@@ -97,6 +98,8 @@ pub struct Watched {
     pub way: Way,
     /// What is heard of its body, if it is to change something.
     pub sent: Option<Overheard>,
+    /// As what its body is read. What is read as anything else, such as a file of users, is not told.
+    pub media_type: Option<MediaType>,
 }
 
 impl Watched {
@@ -109,6 +112,7 @@ impl Watched {
             uri: request.uri().clone(),
             way: Way::of(request.extensions().get(), request.headers()),
             sent: None,
+            media_type: body::media_type(request.headers()),
         };
         if route.method == "GET" {
             return (watched, request);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::errors::ErrorFile;
 use super::lines::Lines;
 use crate::app::App;
-use crate::app::import::{Import, ImportedLines, Refusal};
+use crate::app::import::{Refusal, Seen};
 use crate::command::Failure;
 use crate::command::bench::account;
 use crate::error::Error;
@@ -96,6 +96,7 @@ pub async fn run(app: &App, work: &Work, mut progress: impl FnMut(u64, u64)) -> 
         .resume(import.lines, import.offset)
         .map_err(|error| cannot_read(&work.file, &error))?;
     let mut is_done = summary.done_before;
+    let mut seen = Seen::default();
     while !is_done {
         let length = lines.length();
         let (rest, batch) = apart(&work.file, move || {
@@ -105,7 +106,11 @@ pub async fn run(app: &App, work: &Work, mut progress: impl FnMut(u64, u64)) -> 
         .await?;
         lines = rest;
         is_done = batch.is_last;
-        import = step(app, work, &begun.tenant, import, batch).await?;
+        import = match work.dry_run {
+            true => app.check_import(begun.tenant, import, batch, &mut seen).await,
+            false => app.import_users(begun.tenant, import, batch).await,
+        }
+        .map_err(|error| refusal(work, error))?;
         if let Some(errors) = &mut errors {
             errors
                 .write(&import.last_refused)
@@ -125,20 +130,6 @@ pub async fn run(app: &App, work: &Work, mut progress: impl FnMut(u64, u64)) -> 
     summary.users_per_second = (import.users - begun.import.users) as f64 / summary.seconds;
     summary.peak_memory_bytes = account::peak_memory(std::process::id()).ok();
     Ok(summary)
-}
-
-async fn step(
-    app: &App,
-    work: &Work,
-    tenant: &crate::id::TenantId,
-    import: Import,
-    lines: ImportedLines,
-) -> Result<Import, Failure> {
-    let done = match work.dry_run {
-        true => app.check_import(*tenant, import, lines).await,
-        false => app.import_users(*tenant, import, lines).await,
-    };
-    done.map_err(|error| refusal(work, error))
 }
 
 fn refusal(work: &Work, error: Error) -> Failure {

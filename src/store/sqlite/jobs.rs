@@ -178,10 +178,25 @@ fn step(tx: &Tx<'_>, tenant: TenantId, step: &JobStep) -> Verdict<bool> {
             tx.sql.run(
                 "UPDATE jobs SET status = ?3, leased_until = 0, ends_at = ?4 WHERE tenant = ?1 AND id = ?2",
                 params![tenant, step.id, status, Millis(at)],
-            )?
+            )?;
+            end_oldest(tx, tenant, step.id)?
         }
     };
     Ok(true)
+}
+
+/// Has the oldest jobs of the kind of the one that has just ended be dropped now, if there are more than are
+/// kept.
+fn end_oldest(tx: &Tx<'_>, tenant: TenantId, ended: JobId) -> StoreResult<usize> {
+    let Some(job) = find(tx.sql, tenant, ended)? else {
+        return Ok(0);
+    };
+    tx.sql.run(
+        "UPDATE jobs SET ends_at = ?3 WHERE tenant = ?1 AND kind = ?2 AND status <> 'pending' AND ends_at > ?3
+           AND id NOT IN (SELECT id FROM jobs WHERE tenant = ?1 AND kind = ?2 AND status <> 'pending'
+                          ORDER BY CASE WHEN id = ?5 THEN 1 ELSE 0 END DESC, ends_at DESC, id LIMIT ?4)",
+        params![tenant, job.kind, Millis(tx.now()), job.kind.kept(), ended],
+    )
 }
 
 /// One job at a time, its parts first.

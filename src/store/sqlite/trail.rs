@@ -1,7 +1,7 @@
 //! The chain over events, as rows, and its examination.
 //!
 //! What would surprise: the bytes that are hashed are those of the columns, in the order of
-//! [`EVENTS`], without a look into what they mean; so an event of a kind that this binary does not
+//! the macro `events`, without a look into what they mean; so an event of a kind that this binary does not
 //! know is chained like any other.
 
 use async_trait::async_trait;

@@ -237,3 +237,34 @@ async fn sec_api_13_so_many_jobs_are_under_way_and_no_tenant_takes_all_turns() {
     run_all(&w.server).await;
     w.client.post(EXPORTS, json!({})).await.expect(200);
 }
+
+#[tokio::test]
+async fn sec_api_13_the_oldest_files_go_when_a_tenant_has_too_many() {
+    let w = World::new().await;
+    w.user("p").await;
+    let other = w.server.tenant("other").await;
+    let client = other.client().await;
+    let theirs = client.post(EXPORTS, json!({})).await.expect(200).json();
+    run_all(&w.server).await;
+    let mut asked = Vec::new();
+    for n in 0..12 {
+        asked.push(w.client.post(EXPORTS, json!({})).await.expect(200).json());
+        run_all(&w.server).await;
+        let kept = fetch(&w, asked.last().unwrap()).await;
+        assert!(
+            kept.expect(200).text().contains("auth0|p"),
+            "the {n}th is there when it has ended"
+        );
+        // Several end in one moment, too.
+        w.server.advance(Duration::from_secs(n % 2));
+    }
+    let mut kept = 0;
+    for job in &asked {
+        kept += u32::from(w.client.get(&path_of(job)).await.status == 200);
+    }
+    assert_eq!(kept, 10);
+    refused(&w.client.get(&path_of(&asked[0])).await, 404, "inexistent_job");
+    w.server.app.drop_jobs().await.unwrap();
+    assert_eq!(rows(&w), [11, 11]);
+    client.get(&path_of(&theirs)).await.expect(200);
+}

@@ -7,7 +7,7 @@ use super::jobs_uploads::{Part, upload};
 use super::{DATABASE, World, user_path};
 
 /// Imports these rows; the job in the end.
-async fn imported(w: &World, rows: &Value, more: &[Part<'_>]) -> Value {
+pub async fn imported(w: &World, rows: &Value, more: &[Part<'_>]) -> Value {
     let id = w.connection_named(DATABASE).await;
     let job = upload(w, &id, rows.to_string().as_bytes(), more)
         .await

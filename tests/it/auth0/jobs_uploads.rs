@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oneself::app::jobs::UPLOADS_AT_ONCE;
 use serde_json::{Value, json};
 
 use super::jobs::{path_of, rows, run_all};
@@ -280,4 +281,22 @@ async fn sec_api_13_two_imports_of_a_tenant_are_under_way() {
     let given_up = w.client.get(&path_of(&job)).await.expect(200).json();
     assert_eq!(given_up["status"], "failed");
     assert_eq!(given_up["status_details"], "The job was given up after 2 hours.");
+}
+
+#[tokio::test]
+async fn sec_api_13_so_many_uploads_are_in_memory_at_once() {
+    let w = World::new().await;
+    let id = w.connection_named(DATABASE).await;
+    let mut others: Vec<_> = (0..UPLOADS_AT_ONCE)
+        .map(|_| w.server.app.room_for_upload().unwrap())
+        .collect();
+    let refusal = upload(&w, &id, b"[]", &[]).await;
+    refused(&refusal, 503, "busy");
+    assert_eq!(refusal.header("retry-after"), "5");
+    assert_eq!(rows(&w), [0, 0]);
+    others.pop();
+    // Whoever was taken or refused has left her room to the next.
+    for (users, status) in [(&b"[]"[..], 202), (b"", 400), (b"[]", 202), (b"[]", 429)] {
+        upload(&w, &id, users, &[]).await.expect(status);
+    }
 }

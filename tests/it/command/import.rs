@@ -267,6 +267,46 @@ fn looking_writes_nothing_and_the_same_file_is_imported_once() {
 }
 
 #[test]
+fn looking_sees_lines_of_one_file_that_are_in_each_others_way() {
+    let installation = Installation::new();
+    let of_database = |subject: &str, email: &str| {
+        json!({"profile": {"email": email}, "identities": [
+            {"connection": DATABASE, "subject": subject, "password_hash": BCRYPT},
+        ]})
+    };
+    let mut all: Vec<Value> = (0..300).map(person).collect();
+    all.extend([
+        person(7),
+        of_database("a", "Ada@x.example"),
+        of_database("b", "ada@X.example"),
+        of_database("a", "other@x.example"),
+        // What a line that is refused has is free for those after it.
+        json!({"identities": [{"connection": "oneself"}, {"connection": "twitter", "subject": "new"},
+            {"connection": "twitter", "subject": "t8"}]}),
+        json!({"identities": [{"connection": "oneself"}, {"connection": "twitter", "subject": "new"}]}),
+    ]);
+    write(&installation, lines(&all));
+    let looked = import(&installation, &["--dry-run"]);
+    looked.counts(302, 603, 4);
+    let done = import(&installation, &[]);
+    done.counts(302, 603, 4);
+    let told = |done: &Done| -> Vec<Value> {
+        let told = done.refused.iter();
+        told.map(|one| json!([one["line"], one["path"]])).collect()
+    };
+    assert_eq!(told(&looked), told(&done));
+    assert_eq!(
+        told(&done),
+        [
+            json!([301, "identities[1]"]),
+            json!([303, "identities[0]"]),
+            json!([304, "identities[0]"]),
+            json!([305, "identities[2]"]),
+        ]
+    );
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_before_anything_is_done() {
     let installation = Installation::new();
     let file = write(&installation, lines(&[person(1)]));

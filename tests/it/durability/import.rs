@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -57,6 +58,8 @@ fn seen(installation: &Installation) -> Seen {
     // A crash leaves keys of users who then were not made; they do no harm.
     let examined = installation.answer(&["doctor", "--sweep", "--json"]);
     assert_eq!(examined["sound"], true, "{examined}");
+    let chained = installation.answer(&["audit", "verify", "--json"]);
+    assert_eq!(chained["sound"], true, "{chained}");
     let server = installation.serve();
     let mut client = server.client();
     let state = State::read(&mut client);
@@ -134,11 +137,9 @@ fn an_import_that_is_killed_again_and_again_ends_like_one_that_was_not() {
     println!("killed {kills} times");
 }
 
-#[test]
-fn a_file_that_changed_is_a_new_import_and_told_so() {
-    let installation = installation();
-    let arguments = arguments(&installation);
-    let mut lines_before = 0;
+/// Begins with the file and is killed; how many of its lines are done.
+fn cut_off(installation: &Installation) -> i64 {
+    let arguments = arguments(installation);
     for n in (60..).step_by(20) {
         let shim = installation.shim();
         let mut command = installation.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -146,11 +147,62 @@ fn a_file_that_changed_is_a_new_import_and_told_so() {
         shim.order(Fault::Kill(n));
         assert_eq!(command.output().unwrap().status.code(), None, "it was killed");
         shim.lose_power();
-        lines_before = count(&installation, "data.db", "SELECT coalesce(max(lines), 0) FROM imports");
-        if lines_before > 0 {
-            break;
+        let done = count(installation, "data.db", "SELECT coalesce(max(lines), 0) FROM imports");
+        if done > 0 {
+            return done;
         }
     }
+    unreachable!("kills have no end")
+}
+
+#[test]
+fn sec_ops_05_a_restored_import_goes_on_after_the_lines_that_the_backup_has() {
+    let installation = installation();
+    let before = cut_off(&installation);
+    assert!((1..USERS as i64).contains(&before), "{before}");
+    let place = |name: &str| installation.folder().join(name).to_str().unwrap().to_owned();
+    let (backup, keys) = (place("backup"), place("keys"));
+    installation.answer(&["backup", "create", &backup, "--keys", &keys, "--json"]);
+    let whole = run(&installation);
+    let server = installation.serve();
+    let mut client = server.client();
+    let last = format!("t{}", USERS - 1);
+    // One is of a line that the backup has done, and one is not.
+    for subject in ["t1", &last] {
+        let path = format!("/link/v1/identities/twitter/{subject}");
+        let owner = client.get(&path).unwrap().expect(200).text("id").to_owned();
+        client
+            .delete(&format!("/api/v2/users/auth0%7C{owner}"))
+            .unwrap()
+            .expect(204);
+    }
+    server.kill();
+    let (data, broken) = (place("data"), place("broken"));
+    fs::rename(&data, &broken).unwrap();
+    let ledger = format!("{broken}/ledger");
+    let mut restore = Command::new(env!("CARGO_BIN_EXE_oneself"));
+    restore.args([
+        "backup", "restore", &backup, "--keys", &keys, "--to", &data, "--ledger", &ledger,
+    ]);
+    let output = restore.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let again = run(&installation);
+    assert_eq!(again["resumed_after"], before);
+    for name in ["lines", "users", "identities", "refused"] {
+        assert_eq!(again[name], whole[name], "{name}");
+    }
+    let found = seen(&installation);
+    assert_eq!(found.users as u64, whole["users"].as_u64().unwrap() - 1);
+    assert!(!found.tokens.contains_key("t1"), "the ledger says that she is gone");
+    assert!(found.tokens.contains_key("t2") && found.tokens.contains_key(&last));
+    assert_eq!(run(&installation)["done_before"], true);
+}
+
+#[test]
+fn a_file_that_changed_is_a_new_import_and_told_so() {
+    let installation = installation();
+    let lines_before = cut_off(&installation);
     fs::write(installation.folder().join("users.ndjson"), file() + "{}\n").unwrap();
     let summary = run(&installation);
     assert_eq!(summary["other_file_before"], lines_before);

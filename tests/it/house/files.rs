@@ -162,3 +162,19 @@ fn no_test_is_put_aside() {
         "A test that takes long reads ONESELF_TEST_ALL and runs a smaller count without it; it always runs.",
     );
 }
+
+#[test]
+fn every_setting_of_tenants_is_in_its_table_with_its_default() {
+    use oneself::domain::tenant::Settings;
+    let page = std::fs::read_to_string(root().join("docs/running.md")).unwrap();
+    let shown = serde_json::to_value(Settings::default()).unwrap();
+    let missing: Vec<String> = Settings::NAMES
+        .iter()
+        .map(|name| match &shown[*name] {
+            serde_json::Value::String(text) => format!("| `{name}` | `{text}` | "),
+            other => format!("| `{name}` | `{other}` | "),
+        })
+        .filter(|row| !page.contains(row))
+        .collect();
+    none(&missing, "Every setting has its row in docs/running.md.");
+}

@@ -158,7 +158,13 @@ class World:
             else:
                 ids["id"] = self.one([person["user_id"], self.one(self.listed)["id"]])
         elif path.startswith("/api/v2/connections"):
-            ids["id"] = self.one(self.others if method == "DELETE" else self.connections)["id"]
+            among = self.connections
+            if path.endswith("/users"):
+                # By an address only databases know anybody.
+                among = [one for one in among if one["name"] == DATABASE]
+            elif method == "DELETE":
+                among = self.others
+            ids["id"] = self.one(among)["id"]
         elif path.startswith("/api/v2/client-grants"):
             ids["id"] = self.one(self.grants)
         elif path.startswith("/api/v2/clients"):

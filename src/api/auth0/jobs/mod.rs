@@ -65,7 +65,7 @@ pub async fn create_import(
     Extension(caller): Extension<Caller>,
     form: upload::Form,
 ) -> Result<Response, Problem> {
-    let (asked, users) = upload::read(&app, &caller, form).await?;
+    let (asked, users) = upload::read(&app, &caller, &form).await?;
     let job = app.create_job(&caller, JobKind::UsersImport, asked, &users).await?;
     Ok(wire::json(StatusCode::ACCEPTED, &Value::Object(show(&job))))
 }

@@ -55,6 +55,10 @@ async fn work(app: Arc<App>, ending: impl Future<Output = ()>) {
                 Ok((true, next)) => job = next,
                 Ok((false, job)) => {
                     tell(&job);
+                    // One more has ended, so another may be one too many.
+                    if let Err(error) = app.drop_jobs().await {
+                        report(&error);
+                    }
                     break;
                 }
                 Err(error) => {

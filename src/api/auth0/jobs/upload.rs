@@ -3,6 +3,8 @@
 //!
 //! What would surprise: the name of the file is not looked at, and nothing is written under it.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyDataStream, Full};
 use multer::Multipart;
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::error::Problem;
 use super::super::identities::{CONNECTION_ID_PATTERN, is_connection_id};
@@ -48,12 +51,14 @@ struct Upload {
 pub struct Form {
     boundary: String,
     bytes: Bytes,
+    /// Goes when the upload has become a job.
+    _room: OwnedSemaphorePermit,
 }
 
-impl<S: Sync> FromRequest<S> for Form {
+impl FromRequest<Arc<App>> for Form {
     type Rejection = Response;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let boundary = content_type
             .and_then(|value| value.to_str().ok())
@@ -62,8 +67,15 @@ impl<S: Sync> FromRequest<S> for Form {
             let expected = "multipart/form-data with a boundary";
             return Err(Refusal::MediaType { expected }.into_response());
         };
+        let room = app
+            .room_for_upload()
+            .map_err(|error| Problem::from(error).into_response())?;
         match body::read(request, LIMIT_BYTES).await {
-            Ok(bytes) => Ok(Self { boundary, bytes }),
+            Ok(bytes) => Ok(Self {
+                boundary,
+                bytes,
+                _room: room,
+            }),
             Err(Refusal::BodyTooLarge { limit }) => Err(too_large(limit)),
             Err(refusal) => Err(refusal.into_response()),
         }
@@ -71,7 +83,7 @@ impl<S: Sync> FromRequest<S> for Form {
 }
 
 /// Reads an upload: what is asked, as the job keeps it, and the file.
-pub async fn read(app: &App, caller: &Caller, form: Form) -> Result<(Object, Bytes), Problem> {
+pub async fn read(app: &App, caller: &Caller, form: &Form) -> Result<(Object, Bytes), Problem> {
     let upload = parts(form).await?;
     let users = upload.users.ok_or_else(|| missing("users", " file"))?;
     if users.is_empty() {
@@ -118,8 +130,9 @@ fn check(connection: &Connection) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn parts(form: Form) -> Result<Upload, Problem> {
-    let mut multipart = Multipart::new(BodyDataStream::new(Full::new(form.bytes)), form.boundary);
+async fn parts(form: &Form) -> Result<Upload, Problem> {
+    let bytes = BodyDataStream::new(Full::new(form.bytes.clone()));
+    let mut multipart = Multipart::new(bytes, form.boundary.clone());
     let mut upload = Upload::default();
     let mut seen: Vec<&str> = Vec::new();
     while let Some(part) = multipart.next_field().await.map_err(malformed)? {

@@ -1,5 +1,6 @@
 //! What the log tells: of each call, of log-ins; and what it never does.
 
+mod bodies;
 mod reading;
 
 use std::time::Duration;
