@@ -15,6 +15,7 @@ mod jobs_import_faults;
 mod jobs_imports;
 mod jobs_runs;
 mod jobs_uploads;
+mod jobs_verification;
 mod logs;
 mod oauth;
 mod openapi;
