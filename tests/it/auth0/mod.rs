@@ -16,6 +16,8 @@ mod jobs_imports;
 mod jobs_runs;
 mod jobs_uploads;
 mod jobs_verification;
+mod jobs_verification_smtp;
+mod jobs_verification_tickets;
 mod logs;
 mod oauth;
 mod openapi;

@@ -65,9 +65,9 @@ pub async fn asked(app: &App, caller: &Caller, origin: &str, body: Object) -> st
             "inexistent_identity",
         )
     })?;
-    if !names
+    if names
         .label(identity)
-        .is_some_and(|label| label.auth0_strategy == "auth0")
+        .is_none_or(|label| label.auth0_strategy != "auth0")
     {
         return Err(Problem::bad_request(
             "Connection must be a database connection.",
