@@ -15,6 +15,7 @@ pub mod secret;
 pub mod domain;
 
 pub mod jwt;
+pub mod mail;
 pub mod store;
 pub mod vault;
 

@@ -8,8 +8,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
@@ -19,7 +17,6 @@ pub use crate::domain::job::{Job, JobFile, JobKind, JobStatus, Progress};
 use crate::domain::{Caller, KeyOwner, Object, Scope, Scopes};
 use crate::error::{Error, Noun, Result};
 use crate::id::{JobId, TenantId};
-use crate::secret::Sealed;
 use crate::store::{AfterStep, JobPart, JobStep};
 use crate::vault::{Field, Place};
 
@@ -52,6 +49,8 @@ pub struct Made {
 pub enum Then {
     /// By a further step.
     On,
+    /// By a further step, not before so long.
+    Later(SignedDuration),
     /// It has ended, like this.
     End(JobStatus),
 }
@@ -65,6 +64,7 @@ impl App {
         caller.needs(match kind {
             JobKind::UsersExport => &[Scope::ReadUsers],
             JobKind::UsersImport => &[Scope::CreateUsers],
+            JobKind::VerificationEmail => &[Scope::UpdateUsers],
         })?;
         let now = self.clock.now();
         let job = Job {
@@ -151,6 +151,8 @@ impl App {
         let now = self.clock.now();
         let after = match then {
             Then::On => AfterStep::Keep(now.saturating_add(LEASE).unwrap_or(Timestamp::MAX)),
+            // Nobody takes it up while it is leased.
+            Then::Later(pause) => AfterStep::Keep(later(now, pause)),
             Then::End(status) => AfterStep::End(status, later(now, KEPT_FOR)),
         };
         let kept = self.keep_step(job, parts, after).await?;
@@ -189,6 +191,7 @@ impl App {
         let scopes: &[Scope] = match job.kind {
             JobKind::UsersExport => &[Scope::ReadUsers],
             JobKind::UsersImport => &[Scope::CreateUsers, Scope::UpdateUsers],
+            JobKind::VerificationEmail => &[Scope::UpdateUsers],
         };
         Caller {
             tenant: job.tenant,
@@ -220,12 +223,9 @@ impl App {
     /// # Errors
     /// Those of the store.
     pub async fn seal_download(&self, job: &Job) -> Result<String> {
-        let (key, _) = self.key_for(job.tenant, KeyOwner::Service).await?;
         let now = self.clock.now().as_millisecond();
         let plain = [now.to_be_bytes(), job.id.number().to_be_bytes()].concat();
-        let sealed = self.vault.seal(&key, &place_of(Field::Download, ""), &plain)?;
-        let text = [&job.tenant.number().to_be_bytes()[..], sealed.as_bytes()].concat();
-        Ok(URL_SAFE_NO_PAD.encode(text))
+        self.seal_ticket(job.tenant, Field::Download, &plain).await
     }
 
     /// The job whose result such a text opens.
@@ -235,13 +235,7 @@ impl App {
     /// that is still kept.
     pub async fn open_download(&self, text: &str) -> Result<Job> {
         let refuse = || Error::NotFound(Noun::Job);
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse())?;
-        let (tenant, sealed) = bytes.split_first_chunk::<8>().ok_or_else(refuse)?;
-        let tenant = TenantId::from_number(i64::from_be_bytes(*tenant));
-        let key = self.find_key(tenant, KeyOwner::Service).await?.ok_or_else(refuse)?;
-        let sealed = Sealed::from_bytes(sealed.to_vec());
-        let plain = self.vault.open(&key, &place_of(Field::Download, ""), &sealed);
-        let plain = plain.map_err(|_| refuse())?;
+        let (tenant, plain) = self.open_ticket(Field::Download, text).await?.ok_or_else(refuse)?;
         let (at, id) = plain.split_first_chunk::<8>().ok_or_else(refuse)?;
         let at = Timestamp::from_millisecond(i64::from_be_bytes(*at)).map_err(|_| refuse())?;
         if self.clock.now() >= later(at, LINK_LIVES_FOR) {

@@ -167,6 +167,8 @@ pub struct LogSearch {
     pub limit: u32,
     /// Whether to count all of them.
     pub count: bool,
+    /// How many entries may be held against `fits`; those that come later are not found.
+    pub within: Option<u32>,
     /// How long a search for what they must be like may take.
     pub patience: Duration,
 }
@@ -241,7 +243,7 @@ impl App {
         let until = Instant::now() + search.patience;
         let turn = timeout_at(until, self.logs.searches.acquire()).await;
         let _turn = turn.map_err(|_| Error::SearchTooLong)?.map_err(Error::internal)?;
-        let (mut shown, mut seen, mut after) = (Vec::new(), 0_u64, search.after);
+        let (mut shown, mut seen, mut looked, mut after) = (Vec::new(), 0_u64, 0_u32, search.after);
         let enough = u64::from(search.skip).saturating_add(search.limit.into());
         loop {
             let page = LogPage {
@@ -263,6 +265,8 @@ impl App {
                     }
                 }
             }
+            looked = looked.saturating_add(READ_AT_ONCE);
+            let is_last = is_last || search.within.is_some_and(|within| looked >= within);
             if is_last || (seen >= enough && !search.count) {
                 return Ok((shown, search.count.then_some(seen)));
             }

@@ -9,6 +9,7 @@ use crate::clock::{Clock, Random};
 use crate::domain::RateLimit;
 use crate::error::{Error, Result};
 use crate::jwt::KeyRing;
+use crate::mail::Mailer;
 use crate::store::Store;
 use crate::vault::Vault;
 
@@ -38,10 +39,12 @@ pub mod search_users;
 mod signing;
 pub mod stats;
 pub mod tenants;
+mod tickets;
 mod trail;
 pub mod unlink;
 pub mod update_user;
 pub mod users;
+pub mod verify_email;
 
 pub use origins::Origins;
 pub use passwords::{ImportedHash, PasswordSettings};
@@ -63,6 +66,7 @@ pub struct App {
     logs: logs::Writing,
     jobs_asked: tokio::sync::Notify,
     uploads: Arc<tokio::sync::Semaphore>,
+    mailer: Option<Mailer>,
 }
 
 /// What an [`App`] is made of.
@@ -81,6 +85,8 @@ pub struct Parts {
     pub passwords: PasswordSettings,
     /// How many requests of Auth0's interface one address may make.
     pub rate_limit_per_address: RateLimit,
+    /// What sends mail, if anything does.
+    pub mailer: Option<Mailer>,
 }
 
 impl App {
@@ -114,6 +120,7 @@ impl App {
             imports: import::UnderWay::default(),
             jobs_asked: tokio::sync::Notify::new(),
             uploads: Arc::new(tokio::sync::Semaphore::new(jobs::UPLOADS_AT_ONCE)),
+            mailer: parts.mailer,
         })
     }
 

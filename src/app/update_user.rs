@@ -241,6 +241,7 @@ impl App {
                 at: now,
                 sealed: None,
             }),
+            spend: None,
         }
     }
 }

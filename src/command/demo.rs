@@ -59,12 +59,16 @@ impl Demo {
             data: place.data.clone().or_else(|| Some(scratch.as_ref()?.0.join("data"))),
             root_key_file: place.root_key_file.clone(),
         };
-        let config = place.settings(&Flags {
+        let mut config = place.settings(&Flags {
             listen: self.listen,
             admin_listen: "",
             log_format: LogFormat::Pretty,
             log_level: "warn",
         })?;
+        if config.mail_smtp.is_empty() && config.mail_directory.is_none() {
+            config.mail_directory = Some(config.data.with_added_extension("mail"));
+            config.mail_from = "Oneself <accounts@demo.example>".to_owned();
+        }
         config.check_safe()?;
         let directory = Directory::take(&config.data, "demo")?;
         let _log = start_log(&config)?;

@@ -4,14 +4,20 @@
 //! matters: whatever the settings have wrong is refused before anything is made.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 use super::directory::Directory;
 use super::{Failure, root_key};
 use crate::app::{App, Origins, Parts, PasswordSettings};
 use crate::clock::{SystemClock, SystemRandomness};
-use crate::config::{Config, Unsafe};
+use crate::config::{Config, MailSecurity, Unsafe};
 use crate::error::Error;
+use crate::mail::{Mailer, Security, Smtp};
+use crate::secret::SecretString;
 use crate::store::ledger::LedgerFault;
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::vault::Vault;
@@ -44,6 +50,7 @@ pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) ->
         .rate_limit_per_address
         .parse()
         .map_err(|why| Unsafe(format!("rate_limit_per_address {why}")))?;
+    let mailer = mailer(config)?;
     let clock = Arc::new(SystemClock::default());
     let random = Arc::new(SystemRandomness::new());
     let root = root_key::read_or_make(config, directory, &*random)?;
@@ -64,6 +71,7 @@ pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) ->
             ..password_cost()
         },
         rate_limit_per_address,
+        mailer,
     };
     App::start(parts).await.map_err(|error| match error {
         Error::CryptoIntegrity => Failure::Unsafe(format!(
@@ -73,6 +81,50 @@ pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) ->
         )),
         error => error.into(),
     })
+}
+
+/// What sends mail, as the settings say.
+fn mailer(config: &Config) -> Result<Option<Mailer>, Failure> {
+    let made = match &config.mail_directory {
+        Some(directory) => Mailer::into_directory(&config.mail_from, directory),
+        None if config.mail_smtp.is_empty() => return Ok(None),
+        None => {
+            let login = match &config.mail_smtp_password_file {
+                Some(path) => Some((config.mail_smtp_user.clone(), password(path)?)),
+                None => None,
+            };
+            let smtp = Smtp {
+                address: config.mail_smtp.clone(),
+                security: match config.mail_smtp_security {
+                    MailSecurity::StartTls => Security::StartTls,
+                    MailSecurity::Tls => Security::Tls,
+                    MailSecurity::None => Security::None,
+                },
+                login,
+            };
+            Mailer::by_smtp(&config.mail_from, smtp)
+        }
+    };
+    Ok(Some(made.map_err(Unsafe)?))
+}
+
+/// The first line of a file that nobody else may read.
+fn password(path: &Path) -> Result<SecretString, Unsafe> {
+    let cannot = |error| {
+        Unsafe(format!(
+            "cannot read mail_smtp_password_file {}: {error}",
+            path.display()
+        ))
+    };
+    let mode = std::fs::metadata(path).map_err(cannot)?.mode();
+    if mode & 0o077 != 0 {
+        return Err(Unsafe(format!(
+            "mail_smtp_password_file {} can be read by others: chmod 0400 {0}",
+            path.display()
+        )));
+    }
+    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(cannot)?;
+    Ok(text.lines().next().unwrap_or_default().into())
 }
 
 impl From<OpenError> for Failure {

@@ -51,6 +51,26 @@ pub struct Config {
     pub password_hashes_at_once: usize,
     pub password_hashes_waiting: usize,
     pub rate_limit_per_address: String,
+    pub mail_from: String,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub mail_directory: Option<PathBuf>,
+    pub mail_smtp: String,
+    pub mail_smtp_security: MailSecurity,
+    pub mail_smtp_user: String,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub mail_smtp_password_file: Option<PathBuf>,
+}
+
+/// How the mail server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSecurity {
+    /// In clear, until both agree on TLS; without that nothing is sent.
+    StartTls,
+    /// Over TLS from the first byte.
+    Tls,
+    /// In clear.
+    None,
 }
 
 /// How log records are written.
@@ -151,6 +171,28 @@ impl Config {
                 return refuse(format!("{name} is 0: the server could serve nobody"));
             }
         }
+        self.check_mail()
+    }
+
+    fn check_mail(&self) -> Result<(), Unsafe> {
+        let refuse = |text: String| Err(Unsafe(text));
+        let has_smtp = !self.mail_smtp.is_empty();
+        if has_smtp && self.mail_directory.is_some() {
+            return refuse("mail_smtp and mail_directory are both set: mail goes one way".into());
+        }
+        if (has_smtp || self.mail_directory.is_some()) && self.mail_from.is_empty() {
+            return refuse("mail_from is not set: say from which address mail is sent".into());
+        }
+        if self.mail_smtp_user.is_empty() != self.mail_smtp_password_file.is_none() {
+            return refuse("mail_smtp_user and mail_smtp_password_file: set both or neither".into());
+        }
+        if has_smtp && self.mail_smtp_security == MailSecurity::None && !is_this_machine(&self.mail_smtp) {
+            return refuse(format!(
+                "mail_smtp_security is none and {} is not this machine: everybody on the way could read the links in \
+                 mails, set starttls or tls",
+                self.mail_smtp
+            ));
+        }
         Ok(())
     }
 }
@@ -182,6 +224,13 @@ pub fn refuse_test_knobs(names: impl IntoIterator<Item = String>, release: bool)
 /// Whether only this machine reaches the address.
 const fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
+}
+
+/// Whether a host with a port is this machine.
+fn is_this_machine(server: &str) -> bool {
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Reads an empty text as nothing.

@@ -17,17 +17,20 @@ pub enum JobKind {
     UsersExport,
     /// Making users of the rows of a file.
     UsersImport,
+    /// Asking whoever reads an address whether it is hers.
+    VerificationEmail,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::UsersExport, Self::UsersImport];
+    pub const ALL: [Self; 3] = [Self::UsersExport, Self::UsersImport, Self::VerificationEmail];
 
     /// The name on the wire and in the store.
     pub const fn name(self) -> &'static str {
         match self {
             Self::UsersExport => "users_export",
             Self::UsersImport => "users_import",
+            Self::VerificationEmail => "verification_email",
         }
     }
 
@@ -41,6 +44,7 @@ impl JobKind {
         match self {
             Self::UsersExport => 10,
             Self::UsersImport => 2,
+            Self::VerificationEmail => 100,
         }
     }
 
@@ -49,7 +53,7 @@ impl JobKind {
     pub const fn kept(self) -> u32 {
         match self {
             Self::UsersExport => 10,
-            Self::UsersImport => 100,
+            Self::UsersImport | Self::VerificationEmail => 100,
         }
     }
 
@@ -58,6 +62,7 @@ impl JobKind {
         match self {
             Self::UsersExport => 24,
             Self::UsersImport => 2,
+            Self::VerificationEmail => 1,
         }
     }
 }
@@ -117,7 +122,9 @@ pub struct Progress {
     pub updated: u64,
     /// Users that were made.
     pub inserted: u64,
-    /// Why it was given up.
+    /// How often it was tried in vain.
+    pub tries: u32,
+    /// Why it was given up, or is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
 }

@@ -292,6 +292,8 @@ pub struct UserUpdate {
     pub identity_profile: Option<(IdentityId, Profile)>,
     /// `user.updated`, or none for a log-in that is only counted.
     pub event: Option<NewEvent>,
+    /// What allows it, if that may be used once.
+    pub spend: Option<Spend>,
 }
 
 /// Taking an identity off a user.

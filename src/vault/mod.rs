@@ -51,11 +51,13 @@ pub enum Field {
     JobPart,
     /// The right to fetch what a job made.
     Download,
+    /// The right to say that an e-mail address is one's own.
+    EmailTicket,
 }
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TokenSet,
         Self::ClientSecret,
         Self::Event,
@@ -63,6 +65,7 @@ impl Field {
         Self::Undo,
         Self::JobPart,
         Self::Download,
+        Self::EmailTicket,
     ];
 
     /// The name that a record is bound to.
@@ -75,6 +78,7 @@ impl Field {
             Self::Undo => "undo",
             Self::JobPart => "job_part",
             Self::Download => "download",
+            Self::EmailTicket => "email_ticket",
         }
     }
 }

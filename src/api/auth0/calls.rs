@@ -103,6 +103,10 @@ impl<'c> Read<'c> {
         if template == "/api/v2/users" && self.done {
             return self.answered("user_id");
         }
+        if template == "/api/v2/jobs/verification-email" {
+            let id = self.sent.as_ref()?.get("user_id")?.as_str()?;
+            return Some(id.to_owned()).filter(|_| self.done);
+        }
         let of_user = ["/api/v2/users/{id}", "/api/v2/user-blocks/{id}"];
         if !of_user.iter().any(|prefix| template.starts_with(prefix)) {
             return None;
@@ -275,6 +279,7 @@ fn does(route: &Route) -> &'static str {
         ("DELETE", "user-blocks/{id}") => "Unblock a user",
         ("POST", "jobs/users-exports") => "Create export users job",
         ("POST", "jobs/users-imports") => "Create import users job",
+        ("POST", "jobs/verification-email") => "Send an email address verification email",
         ("GET", "users") => "List or Search Users",
         ("GET", "users-by-email") => "Search Users by Email",
         ("GET", "users/{id}") => "Get a User",

@@ -26,6 +26,9 @@ use crate::web::path::Segments;
 use crate::web::query::{Query, QueryFault};
 use crate::web::{Arrival, Fault, Reason};
 
+/// Among how many entries those are looked for that name somebody who is not there.
+const NAMED_WITHIN: u32 = 5_000;
+
 /// `GET /api/v2/logs`.
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -58,6 +61,7 @@ pub async fn list(
         skip: offset.start,
         limit: offset.limit,
         count: offset.totals,
+        within: None,
         patience: PATIENCE,
     };
     let (found, total) = app.list_logs(&caller, search).await?;
@@ -65,7 +69,8 @@ pub async fn list(
     Ok(wire::json(StatusCode::OK, &offset.answer("logs", shown, total)))
 }
 
-/// `GET /api/v2/users/{id}/logs`. Of a user who is gone are shown the entries that name her.
+/// `GET /api/v2/users/{id}/logs`. Of a user who is gone are shown the entries that name her,
+/// among the first [`NAMED_WITHIN`] in that order: there is no index by what people were called.
 pub async fn of_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -85,6 +90,7 @@ pub async fn of_user(
         skip: offset.start,
         limit: offset.limit,
         count: offset.totals,
+        within: Some(NAMED_WITHIN),
         patience: PATIENCE,
     };
     let (found, total) = app.list_logs(&caller, search).await?;
@@ -135,6 +141,7 @@ async fn read_on(
         skip: 0,
         limit,
         count: false,
+        within: None,
         patience: PATIENCE,
     };
     let (found, _) = app.list_logs(caller, search).await?;

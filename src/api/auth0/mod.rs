@@ -24,9 +24,11 @@ mod connection_bodies;
 mod connections;
 mod discovery;
 mod edge;
+mod email_verification;
 mod error;
 mod form;
 mod guard;
+mod html;
 mod identities;
 pub mod jobs;
 mod journal;
@@ -357,6 +359,12 @@ pub static GUARDED: &[Route] = &[
         handler: || post(jobs::create_import),
     },
     Route {
+        method: "POST",
+        path: "/api/v2/jobs/verification-email",
+        any_of: &[Scope::UpdateUsers],
+        handler: || post(jobs::create_verification),
+    },
+    Route {
         method: "GET",
         path: "/api/v2/jobs/{id}",
         any_of: &[Scope::CreateUsers, Scope::ReadUsers],
@@ -409,6 +417,10 @@ pub fn router(app: &Arc<App>) -> Router {
         .route("/.well-known/openid-configuration", get(discovery::configuration));
     let links = Router::new()
         .route(jobs::DOWNLOAD_PATH, get(jobs::download))
+        .route(
+            email_verification::PATH,
+            get(email_verification::ask).post(email_verification::confirm),
+        )
         .route_layer(from_fn_with_state(app.clone(), edge::links));
     let described = Router::new().route("/api/v2/openapi.json", get(openapi::serve));
     let tokens = Router::new()

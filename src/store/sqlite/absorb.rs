@@ -12,14 +12,11 @@ use super::writer::{NewKeys, Stop, Tx, Verdict};
 use super::{identities, once, terms};
 use crate::domain::Identity;
 use crate::id::TenantId;
-use crate::store::ledger::Loss;
 use crate::store::{Absorb, Acted};
 
 /// Makes one user part of another.
 pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: NewKeys) -> Verdict<Acted> {
-    if let Some(spend) = &absorb.spend
-        && once::find_spent(tx.sql, tenant, spend.token)?.is_some()
-    {
+    if once::is_spent(tx.sql, tenant, absorb.spend.as_ref())? {
         return Err(Stop::refused(Acted::Spent));
     }
     users::expect_version(tx.sql, tenant, absorb.survivor, absorb.survivor_version)?;
@@ -63,15 +60,7 @@ pub(super) fn absorb(tx: &mut Tx<'_>, tenant: TenantId, absorb: &Absorb, keys: N
     )?;
     users::end_sessions(tx, tenant, absorb.survivor, absorb.event.at, absorb.keep)?;
     tx.doom_key(tenant, absorb.absorbed)?;
-    if let Some(spend) = &absorb.spend {
-        once::spend(tx.sql, tenant, spend)?;
-        tx.lose(Loss::Proof {
-            tenant,
-            token: spend.token,
-            pair: spend.pair,
-            until: spend.until,
-        });
-    }
+    once::spend(tx, tenant, absorb.spend.as_ref())?;
     tx.record(tenant, &absorb.event)?;
     Ok(Acted::Done)
 }

@@ -11,6 +11,7 @@ use super::rows::{Millis, Sql as _};
 use super::writer::{Tx, Verdict};
 use crate::id::TenantId;
 use crate::secret::Digest;
+use crate::store::ledger::Loss;
 use crate::store::{Once, Repeated, Spend, StoreResult};
 
 /// What an idempotency key was used for, unless that has ended by `now`.
@@ -56,12 +57,27 @@ pub(super) fn find_spent(sql: &Sqlite, tenant: TenantId, token: Digest) -> Store
     )
 }
 
-/// Spends a proof.
-pub(super) fn spend(sql: &Sqlite, tenant: TenantId, spend: &Spend) -> StoreResult<()> {
-    sql.run(
+/// Whether there is a proof to be spent that was spent before.
+pub(super) fn is_spent(sql: &Sqlite, tenant: TenantId, spend: Option<&Spend>) -> StoreResult<bool> {
+    match spend {
+        Some(spend) => Ok(find_spent(sql, tenant, spend.token)?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// Spends a proof, for good.
+pub(super) fn spend(tx: &mut Tx<'_>, tenant: TenantId, spend: Option<&Spend>) -> StoreResult<()> {
+    let Some(spend) = spend else { return Ok(()) };
+    tx.sql.run(
         "INSERT INTO spent_proofs (tenant, token, pair, ends_at) VALUES (?1, ?2, ?3, ?4)",
         params![tenant, spend.token, spend.pair, Millis(spend.until)],
     )?;
+    tx.lose(Loss::Proof {
+        tenant,
+        token: spend.token,
+        pair: spend.pair,
+        until: spend.until,
+    });
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection as Sqlite, Params, Row, params};
 use super::identities::identity_columns;
 use super::rows::{Json, Millis, Sql as _, corrupt};
 use super::writer::{Stop, Tx, Verdict};
-use super::{days, identities, logins, tenants, terms};
+use super::{days, identities, logins, once, tenants, terms};
 use crate::domain::user::{Birthplace, KeptCredential, Logins};
 use crate::domain::{ConnectionRef, Profile, User, UserRef, UserWithIdentities};
 use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
@@ -351,6 +351,9 @@ pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> 
         Some(old) if old.version != update.expected_version => return Err(Stop::refused(Acted::Changed)),
         Some(old) => old,
     };
+    if once::is_spent(tx.sql, tenant, update.spend.as_ref())? {
+        return Err(Stop::refused(Acted::Spent));
+    }
     if let Some((identity, login)) = &update.login {
         let Some(identity) = identities::of(tx.sql, tenant, id, *identity)? else {
             return Err(Stop::refused(Acted::Changed));
@@ -370,6 +373,7 @@ pub(super) fn update(tx: &mut Tx<'_>, tenant: TenantId, update: &UserUpdate) -> 
             _ => return Err(Stop::refused(Acted::Changed)),
         }
     }
+    once::spend(tx, tenant, update.spend.as_ref())?;
     lose_before(tx, tenant, &old, update);
     put(tx.sql, tenant, &update.user)?;
     terms::update_user(tx.sql, tenant, &old)?;

@@ -217,7 +217,6 @@ async fn what_is_not_built_is_not_found() {
         ("DELETE", format!("{user}/roles")),
         ("POST", format!("{user}/permissions")),
         ("DELETE", format!("{user}/permissions")),
-        ("POST", "/api/v2/jobs/verification-email".to_owned()),
         ("PATCH", "/api/v2/tenants/settings".to_owned()),
         ("POST", "/api/v2/resource-servers".to_owned()),
         ("PATCH", "/api/v2/resource-servers/x".to_owned()),

@@ -110,6 +110,13 @@ const STARTS: &[Row] = &[
     row("settings from a file", |f| {
         settings(f, "listen = '127.0.0.3:0'\nadmin_listen = ''\nlog_format = 'pretty'");
     }, FILE, 0, &["127.0.0.3", " (data data)"]),
+    row("mail into files", |f| settings(f, "mail_from = 'a@x.example'\nmail_directory = 'mail'"), FILE, 0, &["ready"]),
+    row("mail to a server", |f| {
+        fs::write(f.join("password"), "secret\n").unwrap();
+        mode(&f.join("password"), 0o400);
+        settings(f, "mail_from = 'A <a@x.example>'\nmail_smtp = 'localhost:25'\nmail_smtp_security = 'none'\n\
+            mail_smtp_user = 'a'\nmail_smtp_password_file = 'password'");
+    }, FILE, 0, &["ready"]),
     row("an empty directory that others may read", |f| {
         fs::create_dir(f.join("data")).unwrap();
         mode(&f.join("data"), 0o755);
@@ -224,6 +231,25 @@ const REFUSED: &[Row] = &[
         fs::remove_file(f.join("data/keys.db")).unwrap();
     }, &[], 78, &["keys.db"]),
     // Settings.
+    row("mail two ways", |f| settings(f, "mail_from = 'a@x.example'\nmail_directory = 'mail'\nmail_smtp = 'localhost:25'"), FILE, 78,
+        &["mail_smtp and mail_directory"]),
+    row("mail from nobody", |f| settings(f, "mail_directory = 'mail'"), FILE, 78, &["mail_from is not set"]),
+    row("mail from no address", |f| settings(f, "mail_from = 'accounts'\nmail_directory = 'mail'"), FILE, 78,
+        &["mail_from", "accounts@example.org"]),
+    row("mail in clear", |f| {
+        settings(f, "mail_from = 'a@x.example'\nmail_smtp = 'smtp.x.example:25'\nmail_smtp_security = 'none'");
+    }, FILE, 78, &["mail_smtp_security", "not this machine"]),
+    row("a mail server without a port", |f| settings(f, "mail_from = 'a@x.example'\nmail_smtp = 'localhost'"), FILE, 78,
+        &["mail_smtp", "smtp.example.org:587"]),
+    row("a user of mail without a password", |f| {
+        settings(f, "mail_from = 'a@x.example'\nmail_smtp = 'localhost:25'\nmail_smtp_user = 'a'");
+    }, FILE, 78, &["mail_smtp_password_file", "both or neither"]),
+    row("a password of mail that others may read", |f| {
+        fs::write(f.join("password"), "secret").unwrap();
+        mode(&f.join("password"), 0o644);
+        settings(f, "mail_from = 'a@x.example'\nmail_smtp = 'localhost:25'\nmail_smtp_user = 'a'\n\
+            mail_smtp_password_file = 'password'");
+    }, FILE, 78, &["mail_smtp_password_file", "chmod 0400"]),
     row("a limit that is none", |f| settings(f, "rate_limit_per_address = 'some'"), FILE, 78, &["rate_limit_per_address", "off"]),
     row("a setting that there is not", |f| settings(f, "lisen = '127.0.0.1:0'"), FILE, 78,
         &["lisen", "settings.toml", "max_connections"]),

@@ -12,7 +12,7 @@ use syn::visit::Visit;
 const FREE: [&str; 5] = ["error", "id", "clock", "secret", "config"];
 
 /// What else a module may name of ours. Lower modules come first.
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 16] = [
     ("clock", &[]),
     ("secret", &[]),
     ("id", &[]),
@@ -20,14 +20,17 @@ const TABLE: [(&str, &[&str]); 15] = [
     ("config", &[]),
     ("domain", &[]),
     ("jwt", &["domain"]),
+    ("mail", &["domain"]),
     ("store", &["domain"]),
     ("vault", &["domain"]),
-    ("app", &["domain", "jwt", "store", "vault"]),
+    ("app", &["domain", "jwt", "mail", "store", "vault"]),
     ("web", &["app", "domain"]),
     ("api", &["api", "web", "app", "domain"]),
     (
         "command",
-        &["domain", "jwt", "store", "vault", "app", "web", "api", "command"],
+        &[
+            "domain", "jwt", "mail", "store", "vault", "app", "web", "api", "command",
+        ],
     ),
     ("lib", &["command"]),
     ("main", &["command"]),

@@ -91,6 +91,7 @@ async fn a_job_is_kept_as_it_was_made_and_as_it_came_along() {
         failed: 1,
         updated: 2,
         inserted: 4,
+        tries: 5,
         details: Some("why".into()),
     };
     let kept = vec![part(JobFile::Result, 0), part(JobFile::Errors, 0)];

@@ -231,6 +231,7 @@ async fn a_user_is_changed_from_the_version_that_was_read() {
             updated_at: w.now(),
             ..now.user.clone()
         },
+        spend: None,
         expected_version: now.user.version,
         login: Some((
             now.identities[0].id,
@@ -288,6 +289,7 @@ async fn a_user_is_changed_from_the_version_that_was_read() {
         login,
         identity_profile,
         event: None,
+        spend: None,
     };
     let taken = Login {
         names: vec![name(LoginKind::Email, "other@x")],

@@ -3,6 +3,7 @@
 //! chance repeats itself, so ids and whole bodies repeat too.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use oneself::clock::{Clock, ManualClock, Random, SeededRandom};
 use oneself::domain::{Grant, Scopes};
 use oneself::id::TenantId;
 use oneself::jwt::SigningKey;
+use oneself::mail::Mailer;
 use oneself::secret::ExposeSecret;
 use oneself::store::sqlite::{SqliteOptions, SqliteStore};
 use oneself::store::{Store, StoredSigningKey};
@@ -49,7 +51,13 @@ impl TestServer {
     /// One whose addresses may make so many requests.
     pub async fn start_limited(rate: &str) -> Self {
         let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-        Self::start_whole(clock.clone(), clock, |store| store, rate).await
+        Self::start_whole(clock.clone(), clock, |store| store, rate, into_files).await
+    }
+
+    /// One that sends mail like this, or not at all.
+    pub async fn start_mailing(mailer: Option<Mailer>) -> Self {
+        let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
+        Self::start_whole(clock.clone(), clock, |store| store, "off", |_| mailer).await
     }
 
     /// The same with another clock than the one that the test moves, and with something around
@@ -59,7 +67,7 @@ impl TestServer {
         told: Arc<dyn Clock>,
         around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
-        Self::start_whole(clock, told, around, "off").await
+        Self::start_whole(clock, told, around, "off", into_files).await
     }
 
     async fn start_whole(
@@ -67,6 +75,7 @@ impl TestServer {
         told: Arc<dyn Clock>,
         around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
         rate: &str,
+        mailer: impl FnOnce(&Path) -> Option<Mailer>,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let random = Arc::new(SeededRandom::new(7));
@@ -95,6 +104,7 @@ impl TestServer {
             origins: Origins::new([&origin]).unwrap(),
             passwords: PasswordSettings::cheap_for_tests(),
             rate_limit_per_address: rate.parse().unwrap(),
+            mailer: mailer(directory.path()),
         };
         let app = Arc::new(App::start(parts).await.unwrap());
         let origins = app.origins().clone();
@@ -214,6 +224,12 @@ impl Tenant {
             .unwrap();
         (client.id.to_string(), secret.expose_secret().to_owned())
     }
+}
+
+/// Mail goes into files beside the data.
+fn into_files(directory: &Path) -> Option<Mailer> {
+    let mailer = Mailer::into_directory("Accounts <accounts@id.example>", &directory.join("mail"));
+    Some(mailer.unwrap())
 }
 
 /// One key for all tests: making an RSA key takes longer than most of them.

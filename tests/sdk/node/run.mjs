@@ -43,6 +43,7 @@ const EXPECTED = [
     "jobs.get",
     "jobs.usersExports.create",
     "jobs.usersImports.create",
+    "jobs.verificationEmail.create",
     "logs.get",
     "logs.list",
     "resourceServers.get",
@@ -367,6 +368,12 @@ async function jobs(api, connection_id) {
     const file = await (await fetch(ended.location)).text();
     const found = file.trim().split("\n").map((line) => JSON.parse(line));
     assert.ok(found.some((one) => one.email === email && one.n === 1));
+    const [user] = await api.users.listUsersByEmail({ email });
+    const mail = { user_id: user.user_id };
+    job = await call("jobs.verificationEmail.create", () => api.jobs.verificationEmail.create(mail));
+    assert.deepEqual([job.type, job.status], ["verification_email", "pending"]);
+    // The server of this test has no way to send mail, and says so.
+    assert.equal((await done(job)).status, "failed");
     await refused("jobs.get", 404, () => api.jobs.get("job_0000000000000001"));
 }
 

@@ -52,6 +52,7 @@ EXPECTED = {
     "jobs.get",
     "jobs.users_exports.create",
     "jobs.users_imports.create",
+    "jobs.verification_email.create",
     "logs.get",
     "logs.list",
     "resource_servers.get",
@@ -338,6 +339,11 @@ def jobs(call, api, suffix, people):
     with urllib.request.urlopen(ended.location) as file:
         found = [json.loads(line) for line in file]
     assert {"email": f"import-{suffix}@x.example", "n": 1} in found, found
+    users = api.users.list_users_by_email(email=f"import-{suffix}@x.example")
+    job = call("jobs.verification_email.create", api.jobs.verification_email.create, user_id=users[0].user_id)
+    assert (job.type, job.status) == ("verification_email", "pending"), job
+    # The server of this test has no way to send mail, and says so.
+    assert done(job).status == "failed"
     call.refused("jobs.get", 404, api.jobs.get, "job_0000000000000001")
 
 

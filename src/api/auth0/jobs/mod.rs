@@ -32,6 +32,7 @@ mod import;
 mod rows;
 pub mod runner;
 mod upload;
+mod verification;
 
 /// Where results are fetched.
 pub const DOWNLOAD_PATH: &str = "/u/users-export";
@@ -68,6 +69,18 @@ pub async fn create_import(
     let (asked, users) = upload::read(&app, &caller, &form).await?;
     let job = app.create_job(&caller, JobKind::UsersImport, asked, &users).await?;
     Ok(wire::json(StatusCode::ACCEPTED, &Value::Object(show(&job))))
+}
+
+/// `POST /api/v2/jobs/verification-email`.
+pub async fn create_verification(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Extension(arrival): Extension<Arrival>,
+    JsonObject(body): JsonObject,
+) -> Result<Response, Problem> {
+    let asked = verification::asked(&app, &caller, &arrival.origin, body).await?;
+    let job = app.create_job(&caller, JobKind::VerificationEmail, asked, &[]).await?;
+    Ok(wire::json(StatusCode::CREATED, &Value::Object(show(&job))))
 }
 
 /// `GET /api/v2/jobs/{id}`.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{export, import};
+use super::{export, import, verification};
 use crate::app::App;
 use crate::app::jobs::{Job, JobKind, JobStatus, Made, Then};
 use crate::error::{Error, Result};
@@ -100,12 +100,17 @@ async fn contained(app: Arc<App>, mut job: Job) -> Result<(bool, Job)> {
 /// Those of the store and the vault; the job stands as before then.
 pub async fn step(app: &App, job: &mut Job) -> Result<bool> {
     if app.is_overdue(job) {
-        job.progress.details = Some(format!("The job was given up after {} hours.", job.kind.hours()));
+        let hours = match job.kind.hours() {
+            1 => "an hour".to_owned(),
+            hours => format!("{hours} hours"),
+        };
+        job.progress.details = Some(format!("The job was given up after {hours}."));
         app.step_job(job, Made::default(), Then::End(JobStatus::Failed)).await?;
         return Ok(false);
     }
     match job.kind {
         JobKind::UsersExport => export::step(app, job).await,
         JobKind::UsersImport => import::step(app, job).await,
+        JobKind::VerificationEmail => verification::step(app, job).await,
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Area;
 use super::parts::{Operation, any_text, closed, flag, integer, list, one_of, schema, text, time, with};
 use crate::api::auth0::wire;
+use crate::domain::spelling::AUTH0_PROVIDERS;
 
 /// The area.
 pub const AREA: Area = Area {
@@ -35,6 +36,17 @@ fn operations() -> Vec<Operation> {
             .refuses(400, "the body cannot be understood, or there is no such connection")
             .refuses(429, "too many requests, or ten jobs are under way"),
         import,
+        Operation::new(
+            "POST",
+            "/api/v2/jobs/verification-email",
+            "send_verification_email",
+            "Sends a mail by which an address is verified",
+        )
+        .reads(schema("NewVerification"), json!({ "user_id": "auth0|5f7c8ec7c33c6c004bbafe82" }))
+        .gives(201, "the job", schema("Job"), job("verification_email"))
+        .refuses(400, "the body cannot be understood, or the identity has no address or is none of a database")
+        .refuses(404, "there is no such user")
+        .refuses(429, "too many requests, or a hundred mails are under way"),
         Operation::new("GET", "/api/v2/jobs/{id}", "find_job", "How a job is getting on")
             .gives(200, "the job", schema("Job"), job("users_export"))
             .refuses(400, "the id cannot be understood")
@@ -68,6 +80,12 @@ fn schemas() -> Vec<(&'static str, Value)> {
         "connection_id": schema("ConnectionId"),
         "upsert": flag(), "external_id": any_text(), "send_completion_email": flag(),
     }));
+    let identity = closed(
+        wire::object(json!({
+            "user_id": any_text(), "provider": one_of(AUTH0_PROVIDERS), "connection_id": schema("ConnectionId"),
+        })),
+        &["user_id", "provider"],
+    );
     let count = json!({ "type": "integer", "minimum": 0 });
     let shown = json!({
         "id": any_text(), "type": any_text(), "status": one_of(&["pending", "completed", "failed"]),
@@ -79,6 +97,15 @@ fn schemas() -> Vec<(&'static str, Value)> {
     let error = json!({ "code": any_text(), "message": any_text(), "path": any_text() });
     vec![
         ("NewExport", closed(asked, &[])),
+        (
+            "NewVerification",
+            closed(
+                wire::object(json!({
+                    "user_id": any_text(), "client_id": any_text(), "identity": identity, "organization_id": any_text(),
+                })),
+                &["user_id"],
+            ),
+        ),
         ("NewImport", closed(parts, &["users", "connection_id"])),
         ("Job", with(shown, &["id", "type", "status", "created_at"])),
         (

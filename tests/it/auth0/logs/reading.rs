@@ -215,6 +215,7 @@ async fn a_search_of_logs_that_takes_too_long_is_given_up() {
             skip: 0,
             limit: 100,
             count: false,
+            within: None,
             patience,
         };
         w.server.app.list_logs(&caller, search)
