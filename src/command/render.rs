@@ -87,7 +87,8 @@ pub fn import(data: Value) -> Answer {
     for refusal in refused.as_array().into_iter().flatten() {
         let say = |name: &str| refusal.get(name).and_then(Value::as_str).unwrap_or_default();
         let line = refusal.get("line").and_then(Value::as_u64).unwrap_or_default();
-        text.push_str(&format!("\nline {line} refused: {} {}", say("path"), say("reason")));
+        let why = format!("{} {}", say("path"), say("reason"));
+        text.push_str(&format!("\nline {line} refused: {}", why.trim_start()));
     }
     Answer { data, text }
 }

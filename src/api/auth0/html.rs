@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// How they look; without it they can be read too. No `url`, no import: nothing is fetched.
 pub const STYLE: &str = "body{margin:0 auto;padding:3rem 1.25rem;max-width:32rem;font:1.0625rem/1.55 system-ui,\
 sans-serif;color:#1d2327;background:#fff;overflow-wrap:anywhere}h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}\
-p{margin:0 0 1.25rem}button,.button{display:inline-block;font:inherit;font-weight:600;padding:.7rem 1.4rem;border:0;\
+p{margin:0 0 1.25rem}button{display:inline-block;font:inherit;font-weight:600;padding:.7rem 1.4rem;border:0;\
 border-radius:.4rem;color:#fff;background:#1f5fbf;text-decoration:none;cursor:pointer}button:hover{background:#174a96}\
 button:focus-visible{outline:3px solid #8ab4f8;outline-offset:2px}.small{font-size:.9rem;color:#545c66}\
 @media(prefers-color-scheme:dark){body{color:#e6e8ea;background:#15181b}.small{color:#a5adb5}}";

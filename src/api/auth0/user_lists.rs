@@ -68,25 +68,13 @@ pub async fn refresh_tokens(app: State<Arc<App>>, caller: Extension<Caller>, id:
 }
 
 /// `DELETE /api/v2/users/{id}/sessions`.
-pub async fn delete_sessions(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Segments([id]): Segments<1>,
-) -> Answer {
-    app.check_user(&caller, &names::user(&id), &[Scope::DeleteSessions])
-        .await?;
-    Ok(StatusCode::ACCEPTED.into_response())
+pub async fn delete_sessions(app: State<Arc<App>>, caller: Extension<Caller>, id: Segments<1>) -> Answer {
+    nothing_to_do(app, caller, id, &[Scope::DeleteSessions], StatusCode::ACCEPTED).await
 }
 
 /// `DELETE /api/v2/users/{id}/refresh-tokens`.
-pub async fn delete_refresh_tokens(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Segments([id]): Segments<1>,
-) -> Answer {
-    app.check_user(&caller, &names::user(&id), &[Scope::DeleteRefreshTokens])
-        .await?;
-    Ok(StatusCode::ACCEPTED.into_response())
+pub async fn delete_refresh_tokens(app: State<Arc<App>>, caller: Extension<Caller>, id: Segments<1>) -> Answer {
+    nothing_to_do(app, caller, id, &[Scope::DeleteRefreshTokens], StatusCode::ACCEPTED).await
 }
 
 /// `POST /api/v2/users/{id}/revoke-access`: her tokens end, whatever the body chooses, since no
@@ -122,14 +110,8 @@ pub async fn blocks(
 }
 
 /// `DELETE /api/v2/user-blocks/{id}`.
-pub async fn unblock(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Segments([id]): Segments<1>,
-) -> Answer {
-    app.check_user(&caller, &names::user(&id), &[Scope::UpdateUsers])
-        .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+pub async fn unblock(app: State<Arc<App>>, caller: Extension<Caller>, id: Segments<1>) -> Answer {
+    nothing_to_do(app, caller, id, &[Scope::UpdateUsers], StatusCode::NO_CONTENT).await
 }
 
 /// `GET /api/v2/user-blocks?identifier=`.
@@ -159,6 +141,18 @@ fn read_identifier(mut query: Query) -> Result<(), QueryFault> {
         ))),
         false => Ok(()),
     }
+}
+
+/// Removing what nobody has, of a user who is there.
+async fn nothing_to_do(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Segments([id]): Segments<1>,
+    any_of: &'static [Scope],
+    done: StatusCode,
+) -> Answer {
+    app.check_user(&caller, &names::user(&id), any_of).await?;
+    Ok(done.into_response())
 }
 
 /// An empty list that is paged through by number, or from a position on.

@@ -209,6 +209,10 @@ class World:
             else:
                 body.update(provider=identity["provider"], user_id=identity["user_id"])
                 body.pop("connection_id", None)
+        elif path == "/api/v2/jobs/users-imports" and self.often():
+            database = next(one["id"] for one in self.connections if one["name"] == DATABASE)
+            people = [{"email": f"a{self.chance.getrandbits(48):x}@x.example"}]
+            body.update(connection_id=database, users=json.dumps(people))
         elif path == "/api/v2/client-grants" and self.often():
             body.update(client_id=self.one(self.clients), audience=f"{self.url}/api/v2/")
         elif path == "/link/v1/identities:resolve" and self.often():
