@@ -2,12 +2,13 @@
 //!
 //! Acts and reads are plain functions that wait for each statement, so they run on threads of
 //! their own rather than on those that answer requests; how many there are is how many
-//! connections the database sees. What would surprise: when the queue is long, new work is
-//! refused at once, so that what was accepted stays quick.
+//! connections the database sees. What would surprise: when the work that is next has waited long,
+//! new work is refused at once, so that what was accepted stays quick.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
@@ -17,8 +18,8 @@ use super::session::Session;
 use super::trouble::{self, Fault};
 use crate::store::{StoreError, StoreResult};
 
-/// How much may wait for a connection.
-const QUEUE: usize = 1_024;
+/// How long work may have waited before what comes next is refused.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 type Work = Box<dyn FnOnce(&mut Lane) + Send>;
 
@@ -36,7 +37,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    work: VecDeque<Work>,
+    work: VecDeque<(Instant, Work)>,
     closed: bool,
 }
 
@@ -75,18 +76,13 @@ impl Lanes {
         work: impl FnOnce(&mut Lane) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (reply, answer) = oneshot::channel();
-        self.put(Box::new(move |lane| {
+        self.queue.put(Box::new(move |lane| {
             // Whoever asked may have gone away.
             let _ = reply.send(work(lane));
         }))?;
         answer
             .await
             .map_err(|_| StoreError::Unavailable("the store is closed".into()))?
-    }
-
-    /// Puts work into the queue, which answers whoever waits for it itself.
-    pub fn put(&self, work: Work) -> StoreResult<()> {
-        self.queue.put(work)
     }
 
     /// A way to put work into the queue that work can take along.
@@ -116,7 +112,7 @@ pub(super) struct Putter(Arc<Queue>);
 impl Putter {
     /// Puts work at the end of the queue, however long it is: it belongs to work that was accepted.
     pub fn put(&self, work: Work) {
-        self.0.waiting.lock().work.push_back(work);
+        self.0.waiting.lock().work.push_back((Instant::now(), work));
         self.0.came.notify_one();
     }
 }
@@ -128,10 +124,11 @@ impl Queue {
             if waiting.closed {
                 return Err(StoreError::Unavailable("the store is closed".into()));
             }
-            if waiting.work.len() >= QUEUE {
+            let first = waiting.work.front();
+            if first.is_some_and(|(came, _)| came.elapsed() > LONGEST_WAIT) {
                 return Err(StoreError::Busy);
             }
-            waiting.work.push_back(work);
+            waiting.work.push_back((Instant::now(), work));
         }
         self.came.notify_one();
         Ok(())
@@ -140,7 +137,7 @@ impl Queue {
     fn next(&self) -> Option<Work> {
         let mut waiting = self.waiting.lock();
         loop {
-            if let Some(work) = waiting.work.pop_front() {
+            if let Some((_, work)) = waiting.work.pop_front() {
                 return Some(work);
             }
             if waiting.closed {

@@ -80,7 +80,7 @@ impl SqlStore<Postgres> {
         random: Arc<dyn Random>,
     ) -> Result<Self, OpenError> {
         migrate::prepare(address, Older::Refuse).await?;
-        let around = Around { clock, random };
+        let around = Around::new(clock, random);
         let known = Arc::new(Known::new(Some(KNOWN_FOR)));
         let lanes = Lanes::start(address, connections).map_err(|error| OpenError::Refused(error.to_string()))?;
         let links = {

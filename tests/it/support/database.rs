@@ -14,6 +14,7 @@ const SERVER: &str = "ONESELF_TEST_POSTGRES";
 pub struct Database {
     server: String,
     name: String,
+    settings: String,
 }
 
 /// An empty database.
@@ -58,12 +59,26 @@ impl Database {
         SystemRandomness::new().fill(&mut random);
         let name = format!("oneself_test_{}", hex::encode(random));
         create(client, &name, template).await;
-        Self { server, name }
+        Self {
+            server,
+            name,
+            settings: String::new(),
+        }
+    }
+
+    /// The same database, connected to with these parameters of a URL.
+    pub fn with_settings(mut self, settings: &str) -> Self {
+        self.settings = settings.to_owned();
+        self
     }
 
     /// Where to connect to it.
     pub fn url(&self) -> String {
-        with_name(&self.server, &self.name)
+        let url = with_name(&self.server, &self.name);
+        match self.settings.as_str() {
+            "" => url,
+            settings => format!("{url}{}{settings}", if url.contains('?') { '&' } else { '?' }),
+        }
     }
 }
 

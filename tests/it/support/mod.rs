@@ -4,6 +4,7 @@ pub mod database;
 pub mod faulty;
 pub mod http;
 pub mod invariants;
+pub mod kept;
 pub mod people;
 pub mod seeking;
 pub mod server;
