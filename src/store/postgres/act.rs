@@ -61,10 +61,10 @@ impl Around {
         }
     }
 
-    /// An id that comes after all that this process has made, so that what one client does in
-    /// turn is told in turn.
-    pub fn event_id(&self) -> EventId {
-        self.event_ids.lock().next(&*self.clock, &*self.random)
+    /// So many ids that come after all that this process has made, one after the other.
+    pub fn event_ids(&self, count: usize) -> Vec<EventId> {
+        let mut ids = self.event_ids.lock();
+        (0..count).map(|_| ids.next(&*self.clock, &*self.random)).collect()
     }
 }
 
@@ -187,12 +187,14 @@ fn in_transaction<T>(
         conn,
         around,
         tenant: TenantId::from_number(0),
+        events: Vec::new(),
         outdated: false,
     };
     let mut id = [0; 16];
     around.random.fill(&mut id);
     let done = run(&mut open, keys, act).and_then(|outcome| {
-        if open.conn.changes() > 0 {
+        events::write(&open.conn, around, &open.events)?;
+        if open.conn.changes() > 0 || !open.events.is_empty() {
             write_id(&open.conn, open.tenant, &id, around.clock.now())?;
         }
         Ok(outcome)
@@ -340,6 +342,8 @@ struct Open<'s> {
     around: &'s Around,
     /// Whose act it is, as far as it has said.
     tenant: TenantId,
+    /// What happened: written at the end, all at once.
+    events: Vec<(TenantId, NewEvent)>,
     outdated: bool,
 }
 
@@ -387,8 +391,8 @@ impl Tx for Open<'_> {
 
     fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
         self.tenant = tenant;
-        let id = self.around.event_id();
-        events::write(&self.conn, tenant, id, event)
+        self.events.push((tenant, event.clone()));
+        Ok(())
     }
 
     /// There is no ledger beside a server that keeps its own history.

@@ -23,29 +23,37 @@ use crate::store::sql::{Lock, Sql, Tx, Verdict};
 /// How many events are given a place in one act.
 const AT_ONCE: u32 = 500;
 
-/// Writes an event down, without a place.
-pub(super) fn write(sql: &dyn Sql, tenant: TenantId, id: EventId, event: &NewEvent) -> StoreResult<()> {
-    let event = Columns::of(event);
-    sql.run(
-        "INSERT INTO unplaced_events (tenant, written_at, id, kind, user_id, identity, connection, proof, other,
-            fields, actor, at, sealed)
-         VALUES (?1, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
-            ?10, ?11, ?12)",
-        params![
-            tenant,
-            id,
-            event.kind,
-            event.user,
-            event.identity,
-            event.connection,
-            event.proof,
-            event.other,
-            event.fields,
-            event.actor,
-            event.at,
-            event.sealed,
-        ],
-    )?;
+/// Writes down what happened in an act, without a place and together: at one time, with ids that
+/// follow each other.
+pub(super) fn write(sql: &dyn Sql, around: &Around, events: &[(TenantId, NewEvent)]) -> StoreResult<()> {
+    let mut written_at: Option<i64> = None;
+    for ((tenant, event), id) in events.iter().zip(around.event_ids(events.len())) {
+        let event = Columns::of(event);
+        let found = sql.first(
+            "INSERT INTO unplaced_events (tenant, written_at, id, kind, user_id, identity, connection, proof, other,
+                fields, actor, at, sealed)
+             VALUES (?1, coalesce(?2, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)), ?3, ?4, ?5,
+                ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             RETURNING written_at",
+            params![
+                tenant,
+                written_at,
+                id,
+                event.kind,
+                event.user,
+                event.identity,
+                event.connection,
+                event.proof,
+                event.other,
+                event.fields,
+                event.actor,
+                event.at,
+                event.sealed,
+            ],
+            |row| row.get(0),
+        )?;
+        written_at = found;
+    }
     Ok(())
 }
 
@@ -60,11 +68,18 @@ pub(super) fn are_waiting(sql: &dyn Sql, tenant: TenantId) -> StoreResult<bool> 
 /// Gives some of them one; whether there may be more.
 pub(super) fn place(tx: &mut dyn Tx, around: &Around, tenant: TenantId) -> Verdict<bool> {
     tx.lock(Lock::Tenant(tenant))?;
-    let waiting = tx.sql().all(
+    let mut waiting = tx.sql().all(
         "SELECT written_at, id FROM unplaced_events WHERE tenant = ?1 ORDER BY written_at, id LIMIT ?2",
-        params![tenant, AT_ONCE],
+        params![tenant, AT_ONCE + 1],
         |row| Ok((row.get::<i64>(0)?, row.get::<EventId>(1)?)),
     )?;
+    let more = waiting.len() > AT_ONCE as usize;
+    // What an act wrote at one time is not parted.
+    if let Some((next, _)) = waiting.get(AT_ONCE as usize).copied()
+        && waiting.first().is_some_and(|(first, _)| *first < next)
+    {
+        waiting.retain(|(written_at, _)| *written_at < next);
+    }
     let last = last_of(tx.sql(), tenant)?.unwrap_or(EventId::from_bytes([0; 12]));
     let mut ids = EventIds::after(last);
     for (written_at, was) in &waiting {
@@ -81,5 +96,5 @@ pub(super) fn place(tx: &mut dyn Tx, around: &Around, tenant: TenantId) -> Verdi
             params![tenant, written_at, was],
         )?;
     }
-    Ok(waiting.len() >= AT_ONCE as usize)
+    Ok(more)
 }

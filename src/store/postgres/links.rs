@@ -7,6 +7,10 @@
 //! store has finds out, one after the other; it also takes what is rare, such as links with an
 //! idempotency key. So the statement decides nothing but the ordinary case.
 //!
+//! A lock shows the user as she is when it is got, everything else as it was when the statement
+//! came. When her version differs between the two, somebody changed her meanwhile, and the link is
+//! left to the act.
+//!
 //! What would surprise: when nobody says what came of the statement, it is not asked either. The
 //! act finds an identity with the id of its link, and that is the answer.
 
@@ -19,7 +23,7 @@ use super::session::Conn;
 use super::trouble::Trouble;
 use crate::domain::Identity;
 use crate::domain::search::attributes;
-use crate::id::{IdentityId, TenantId};
+use crate::id::{EventId, IdentityId, TenantId};
 use crate::store::sql::known::Known;
 use crate::store::sql::rows::{Json, Row, ToValue as _, Value, corrupt};
 use crate::store::sql::{NewKeys, identities, key_rows, keys, link};
@@ -64,7 +68,7 @@ pub(super) const ATTACH: &str = "
             event, actor, event_at, event_sealed)
     ),
     owner AS (
-        SELECT users.id FROM users WHERE users.tenant = ?1 AND users.id = ANY (?2::bytea[])
+        SELECT users.id, users.version FROM users WHERE users.tenant = ?1 AND users.id = ANY (?2::bytea[])
         ORDER BY users.id FOR UPDATE
     ),
     place AS (
@@ -87,7 +91,8 @@ pub(super) const ATTACH: &str = "
             asked.id, asked.connection, asked.issuer, asked.subject, asked.proof, asked.at, asked.proved_by, 1,
             asked.profile, CASE WHEN asked.sealed IS NULL THEN 0 ELSE 1 END
         FROM asked JOIN owner ON owner.id = asked.user_id JOIN place ON place.id = asked.connection
-        WHERE asked.new_key IS NULL OR asked.user_id IN (SELECT kept.owner FROM kept)
+        WHERE (asked.new_key IS NULL OR asked.user_id IN (SELECT kept.owner FROM kept))
+            AND owner.version = (SELECT seen.version FROM users AS seen WHERE seen.tenant = ?1 AND seen.id = owner.id)
         ON CONFLICT DO NOTHING RETURNING id, position
     ),
     tokens AS (
@@ -184,8 +189,8 @@ fn attach(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking])
 
 fn run(conn: &Conn<'_>, around: &Around, tenant: TenantId, batch: &[Linking]) -> StoreResult<Vec<(IdentityId, u32)>> {
     let mut columns = Columns::default();
-    for Linking { link, .. } in batch {
-        columns.add(link, around)?;
+    for (Linking { link, .. }, event) in batch.iter().zip(around.event_ids(batch.len())) {
+        columns.add(link, event)?;
     }
     let (id, term_id) = (refs(&columns.id), refs(&columns.term_id));
     let rows = conn.query(
@@ -248,10 +253,9 @@ struct Columns<'l> {
 }
 
 impl<'l> Columns<'l> {
-    fn add(&mut self, link: &'l Link, around: &Around) -> StoreResult<()> {
+    fn add(&mut self, link: &'l Link, event: EventId) -> StoreResult<()> {
         let new = &link.identity;
         let key = new.external.key();
-        let event = around.event_id();
         self.user.push(*link.user.as_bytes());
         self.id.push(*new.id.as_bytes());
         self.connection.push(key.connection.number());
