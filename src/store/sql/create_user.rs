@@ -15,12 +15,12 @@ use crate::store::{Created, NewUser, StoreResult};
 
 /// Makes a user.
 pub fn create_user(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Verdict<Created> {
+    let once = new.once.as_ref().map(|once| (once, new.user.created_at));
+    once::guarded(tx, tenant, once, Created::Repeated, |tx| create(tx, tenant, new, keys))
+}
+
+fn create(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Verdict<Created> {
     let NewUser { user, born, more, .. } = new;
-    if let Some(once) = &new.once
-        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, user.created_at)?
-    {
-        return Err(Stop::refused(Created::Repeated(repeated)));
-    }
     if keys == NewKeys::Exist || users::version(tx.sql(), tenant, user.id)?.is_some() {
         return Err(Stop::Failed(corrupt(format!(
             "users: the new id {} is in use",

@@ -12,12 +12,12 @@ use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
 
 /// Attaches an identity.
 pub fn link(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verdict<Linked> {
+    let once = link.once.as_ref().map(|once| (once, link.event.at));
+    once::guarded(tx, tenant, once, Linked::Repeated, |tx| attach(tx, tenant, link, keys))
+}
+
+fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verdict<Linked> {
     let at = link.event.at;
-    if let Some(once) = &link.once
-        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, at)?
-    {
-        return Err(Stop::refused(Linked::Repeated(repeated)));
-    }
     if keys == NewKeys::Exist {
         return Err(Stop::refused(Linked::KeyExists));
     }
@@ -58,12 +58,12 @@ fn has_provider(sql: &dyn Sql, tenant: TenantId, user: UserId, provider: &str) -
 
 /// Renews an identity.
 pub fn refresh(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKeys) -> Verdict<Acted> {
+    let once = refresh.once.as_ref().map(|once| (once, refresh.event.at));
+    once::guarded(tx, tenant, once, Acted::Repeated, |tx| renew(tx, tenant, refresh, keys))
+}
+
+fn renew(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKeys) -> Verdict<Acted> {
     let at = refresh.event.at;
-    if let Some(once) = &refresh.once
-        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, at)?
-    {
-        return Err(Stop::refused(Acted::Repeated(repeated)));
-    }
     tx.lock(Lock::User(tenant, refresh.user))?;
     if users::version(tx.sql(), tenant, refresh.user)?.is_none() {
         return Err(Stop::refused(Acted::NoUser));
