@@ -8,4 +8,6 @@ pub mod kept;
 pub mod people;
 pub mod seeking;
 pub mod server;
+pub mod shape;
+pub mod tables;
 pub mod tokens;
