@@ -5,6 +5,7 @@ pub mod faulty;
 pub mod http;
 pub mod invariants;
 pub mod people;
+pub mod proxy;
 pub mod seeking;
 pub mod server;
 pub mod tokens;
