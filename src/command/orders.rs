@@ -216,7 +216,7 @@ pub async fn obey(
             app.chain_events().await?;
             Ok(audit::heads(&app.heads(tenant.as_deref()).await?))
         }
-        Order::ShowKeys => apart(lock, move || keys::show(&config.data, held.now())).await,
+        Order::ShowKeys => apart(lock, move || keys::show(&config, held.now())).await,
         Order::ImportUsers { .. } => {
             let done = import::obey(app, order, |_, _| {}).await;
             drop(lock);

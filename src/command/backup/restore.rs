@@ -21,7 +21,7 @@ use crate::command::{Failure, open};
 use crate::config::{Config, Unsafe};
 use crate::store::ledger::{self, Contents};
 use crate::store::sqlite::copy::{self, Part};
-use crate::store::sqlite::inspect::Inspection;
+use crate::store::sqlite::inspect;
 use crate::store::sqlite::{Replayed, SqliteStore};
 
 /// Which ledger says what must stay gone.
@@ -108,7 +108,7 @@ fn choose_ledger(which: &WhichLedger, data: &Manifest, dir: &Path) -> Result<Opt
             data.began_at
         ))
     })?;
-    let known = Inspection::open(dir, None)
+    let known = inspect(dir, None)
         .and_then(|files| files.ledger_batch())
         .map_err(|error| Failure::failed(error.to_string()))?;
     if contents.since > data.began_at || contents.last_batch < known {

@@ -6,7 +6,7 @@ use oneself::clock::Random;
 use oneself::domain::*;
 use oneself::id::*;
 use oneself::secret::Digest;
-use oneself::store::sqlite::inspect::Inspection;
+use oneself::store::sqlite::inspect;
 use oneself::store::trail::{Examined, Fault};
 use oneself::store::*;
 use rusqlite::Connection as Sqlite;
@@ -26,7 +26,7 @@ impl World {
     }
 
     fn examined(&self, kept: Option<Digest>) -> Examined {
-        let files = Inspection::open(self.kept.path(), None).unwrap();
+        let files = inspect(self.kept.path(), None).unwrap();
         let mut all = files.trails(Some("acme"), kept.as_ref()).unwrap();
         all.pop().unwrap().1
     }
