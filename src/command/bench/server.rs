@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::command::orders::{self, Order};
 use crate::command::{Failure, Place};
+use crate::secret::ExposeSecret as _;
 
 /// The folder of an installation: data directory, root key, the tenant's credentials and
 /// who was made in it.
@@ -60,6 +61,7 @@ impl Home {
         let place = Place {
             config: place.config.clone(),
             data: Some(self.data()),
+            database_url: place.database_url.clone(),
             root_key_file: Some(self.path.join("root.key")),
         };
         let config = place.settings(&json!({}))?;
@@ -90,6 +92,10 @@ impl Home {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
+        if let Some(url) = &place.database_url {
+            // Not among the arguments, which everybody on the machine can see.
+            command.env("ONESELF_DATABASE_URL", url.secret().expose_secret());
+        }
         if let Some(config) = &place.config {
             command.arg("--config").arg(config);
         }

@@ -13,13 +13,16 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::connect::Address;
+use super::connect::{Address, Haste};
 use super::session::Session;
 use super::trouble::{self, Fault};
 use crate::store::{StoreError, StoreResult};
 
 /// How long work may have waited before what comes next is refused.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// How long a statement may be silent.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 type Work = Box<dyn FnOnce(&mut Lane) + Send>;
 
@@ -45,6 +48,8 @@ struct Waiting {
 pub(super) struct Lane {
     pub runtime: tokio::runtime::Runtime,
     address: Address,
+    haste: Haste,
+    patience: Duration,
     session: Option<Session>,
 }
 
@@ -55,7 +60,7 @@ impl Lanes {
         let failed = |error: std::io::Error| StoreError::Unavailable(error.to_string());
         let mut threads = Vec::with_capacity(count);
         for _ in 0..count {
-            let mut lane = Lane::new(address).map_err(failed)?;
+            let mut lane = Lane::new(address, Haste::Requests, PATIENCE).map_err(failed)?;
             let queue = queue.clone();
             let thread = std::thread::Builder::new()
                 .name("store-lane".into())
@@ -150,10 +155,12 @@ impl Queue {
 
 impl Lane {
     /// One without a connection.
-    pub fn new(address: &Address) -> std::io::Result<Self> {
+    pub fn new(address: &Address, haste: Haste, patience: Duration) -> std::io::Result<Self> {
         Ok(Self {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             address: address.clone(),
+            haste,
+            patience,
             session: None,
         })
     }
@@ -165,7 +172,10 @@ impl Lane {
         }
         let session = match self.session.take() {
             Some(session) => session,
-            None => Session::new(self.runtime.block_on(self.address.connect())?),
+            None => {
+                let client = self.runtime.block_on(self.address.connect(self.haste))?;
+                Session::new(client, self.patience)
+            }
         };
         Ok((&self.runtime, self.session.insert(session)))
     }

@@ -25,6 +25,7 @@ pub(super) mod known;
 pub(super) mod link;
 pub(super) mod logins;
 pub(super) mod logs;
+pub(super) mod meta;
 pub(super) mod once;
 pub(super) mod passwords;
 pub(super) mod rows;

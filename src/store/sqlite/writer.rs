@@ -26,7 +26,6 @@ use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Log;
-use super::replay;
 use crate::clock::{Clock, Random};
 use crate::domain::{KeyOwner, NewEvent, WrappedKey};
 use crate::id::{TenantId, UserId};
@@ -35,7 +34,7 @@ use crate::store::sql::events::{self, EventIds};
 use crate::store::sql::keys::{self, KeyRow};
 use crate::store::sql::known::Known;
 use crate::store::sql::rows::{corrupt, params};
-use crate::store::sql::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
+use crate::store::sql::{Lock, NewKeys, Sql, Stop, Tx, Verdict, meta};
 use crate::store::{StoreError, StoreResult};
 
 /// How many acts wait before whoever comes next has to.
@@ -437,7 +436,7 @@ impl Thread {
     fn write_losses(&mut self, losses: &[Loss]) -> StoreResult<()> {
         let written = self.ledger.append(losses, self.clock.now());
         let batch = written.map_err(|error| StoreError::Unavailable(format!("the ledger cannot be used: {error}")))?;
-        replay::set_ledger_batch(&self.data, batch)
+        meta::set_ledger_batch(&self.data, batch)
     }
 
     /// Overwrites what a failed commit left in the log. When it was the sync that failed, the

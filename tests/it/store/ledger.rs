@@ -15,7 +15,7 @@ use oneself::id::*;
 use oneself::secret::Digest;
 use oneself::store::ledger::{Contents, Loss, read};
 use oneself::store::sqlite::copy::{Part, adopt, copy};
-use oneself::store::sqlite::inspect::Inspection;
+use oneself::store::sqlite::inspect;
 use oneself::store::sqlite::{Replayed, SqliteOptions, SqliteStore};
 use oneself::store::*;
 
@@ -60,7 +60,7 @@ async fn restored(w: &World, to: tempfile::TempDir) -> (World, Replayed) {
 
 #[track_caller]
 fn sound(dir: &Path) {
-    let files = Inspection::open(dir, Some(dir)).unwrap();
+    let files = inspect(dir, Some(dir)).unwrap();
     assert_eq!(files.contradictions().unwrap(), []);
     assert_eq!(files.contradicting_events().unwrap(), []);
     assert_eq!(files.without_key().unwrap(), []);

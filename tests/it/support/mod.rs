@@ -6,6 +6,7 @@ pub mod http;
 pub mod invariants;
 pub mod kept;
 pub mod people;
+pub mod proxy;
 pub mod seeking;
 pub mod server;
 pub mod shape;
