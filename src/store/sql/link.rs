@@ -7,6 +7,7 @@
 
 use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
 use super::{identities, once, tenants, terms, users};
+use crate::domain::Identity;
 use crate::id::{TenantId, UserId};
 use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
 
@@ -30,21 +31,29 @@ fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verd
     let Some(position) = identities::next_position(tx.sql(), tenant, link.user)? else {
         return Err(Stop::refused(Linked::NoUser));
     };
-    if link.one_per_provider
-        && !identities::is_taken(tx.sql(), tenant, key)?
-        && has_provider(tx.sql(), tenant, link.user, &provider)?
-    {
-        return Err(Stop::refused(Linked::ProviderTaken));
+    // Whose the account is may change at any time, for its user is not locked: a link that found it
+    // taken must not attach it all the same.
+    if link.one_per_provider && has_provider(tx.sql(), tenant, link.user, &provider)? {
+        let holder = identities::find(tx.sql(), tenant, key)?;
+        return Err(Stop::refused(match holder {
+            Some(_) => taken(link, holder),
+            None => Linked::ProviderTaken,
+        }));
     }
     let Some(identity) = identities::insert(tx.sql(), tenant, link.user, position, at, &link.identity)? else {
-        return Err(Stop::refused(match identities::find(tx.sql(), tenant, key)? {
-            Some(identity) if identity.user == link.user => Linked::AlreadyYours(identity),
-            _ => Linked::Taken,
-        }));
+        let holder = identities::find(tx.sql(), tenant, key)?;
+        return Err(Stop::refused(taken(link, holder)));
     };
     once::insert(tx.sql(), tenant, link.once.as_ref(), at)?;
     tx.record(tenant, &link.event)?;
     Ok(Linked::Attached(identity))
+}
+
+fn taken(link: &Link, holder: Option<Identity>) -> Linked {
+    match holder {
+        Some(identity) if identity.user == link.user => Linked::AlreadyYours(identity),
+        _ => Linked::Taken,
+    }
 }
 
 fn has_provider(sql: &dyn Sql, tenant: TenantId, user: UserId, provider: &str) -> StoreResult<bool> {
