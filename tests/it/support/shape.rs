@@ -67,11 +67,11 @@ const INDEXES_IN_FILES: &str = "
 
 const INDEXES_IN_DATABASE: &str = "
     SELECT t.relname, i.relname, coalesce(CAST(r.contype AS text), 'c'), c.attname, CAST(x.indisunique AS int),
-        CAST(x.indpred IS NULL AS int), CAST(k.collation IN (0, CAST('pg_catalog.\"C\"' AS regcollation)) AS int)
+        CAST(x.indpred IS NULL AS int), CAST(k.sorting IN (0, CAST('pg_catalog.\"C\"' AS regcollation)) AS int)
     FROM pg_index AS x JOIN pg_class AS t ON t.oid = x.indrelid JOIN pg_class AS i ON i.oid = x.indexrelid
     JOIN pg_namespace AS s ON s.oid = t.relnamespace
     LEFT JOIN pg_constraint AS r ON r.conindid = i.oid AND r.conrelid = t.oid AND r.contype IN ('p', 'u')
-    CROSS JOIN LATERAL unnest(CAST(x.indkey AS int2[]), CAST(x.indcollation AS oid[])) WITH ORDINALITY AS k (column_number, collation, place)
+    CROSS JOIN LATERAL unnest(CAST(x.indkey AS int2[]), CAST(x.indcollation AS oid[])) WITH ORDINALITY AS k (column_number, sorting, place)
     JOIN pg_attribute AS c ON c.attrelid = t.oid AND c.attnum = k.column_number
     WHERE s.nspname IN ('oneself', 'oneself_keys')
     ORDER BY t.relname, i.relname, k.place";
