@@ -30,6 +30,21 @@ pub fn inspect(address: &Address) -> StoreResult<Inspection> {
     Ok(Inspection::of(Box::new(lane.clone()), Some(Box::new(lane))))
 }
 
+/// Looks at the process, on the database's own machine, that answers a connection, while it does.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub fn look_at_backend<T>(address: &Address, look: impl FnOnce(u32) -> T) -> StoreResult<T> {
+    let mut lane =
+        Lane::new(address, Haste::None, PATIENCE).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let (runtime, session) = lane.session()?;
+    let conn = Conn::plain(runtime, session);
+    let found = (&conn as &dyn Sql).first("SELECT pg_backend_pid()", &[], |row| row.get(0))?;
+    found
+        .map(look)
+        .ok_or_else(|| StoreError::Unavailable("the process has no number".into()))
+}
+
 /// That the database has the schema of this binary.
 ///
 /// # Errors

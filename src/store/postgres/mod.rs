@@ -31,7 +31,7 @@ use tokio::sync::oneshot;
 use self::act::{Around, Moment};
 pub use self::connect::{Address, BadAddress};
 use self::gather::Gathered;
-pub use self::inspect::{check_schema, inspect};
+pub use self::inspect::{check_schema, inspect, look_at_backend};
 use self::lanes::Lanes;
 use self::links::Linking;
 use self::look_ups::LookUp;
