@@ -352,41 +352,38 @@ impl Tx for Open<'_> {
         &self.conn
     }
 
-    fn lock(&mut self, lock: Lock) -> StoreResult<()> {
+    fn lock(&mut self, lock: Lock) -> StoreResult<bool> {
         let sql: &dyn Sql = &self.conn;
-        let locked = match lock {
+        match lock {
             Lock::Tenant(id) => {
                 self.tenant = id;
-                take_turn(sql, id, &[0; 16], self.around.clock.now())?
+                take_turn(sql, id, &[0; 16], self.around.clock.now())
             }
             Lock::Birth(tenant, birth) => {
                 self.tenant = tenant;
                 let (turn, _) = birth.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
-                take_turn(sql, tenant, turn, self.around.clock.now())?
+                take_turn(sql, tenant, turn, self.around.clock.now())
             }
             Lock::Client(id) => sql.any(
                 "SELECT 1 FROM clients WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                 params![id.tenant(), id],
-            )?,
+            ),
             Lock::Connection(tenant, id) => sql.any(
                 "SELECT 1 FROM connections WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                 params![tenant, id],
-            )?,
+            ),
             Lock::ConnectionStays(tenant, id) => sql.any(
                 "SELECT 1 FROM connections WHERE tenant = ?1 AND id = ?2 FOR KEY SHARE",
                 params![tenant, id],
-            )?,
+            ),
             Lock::User(tenant, id) => {
                 self.tenant = tenant;
                 sql.any(
                     "SELECT 1 FROM users WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                     params![tenant, id],
-                )?
+                )
             }
-        };
-        // Whether it is there, the act finds out itself.
-        let _ = locked;
-        Ok(())
+        }
     }
 
     fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {

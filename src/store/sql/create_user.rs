@@ -77,7 +77,8 @@ pub fn lock_birth(tx: &mut dyn Tx, tenant: TenantId, born: &IdentityKey) -> Stor
         return Ok(());
     }
     let birth = Digest::of([provider.as_bytes(), &[0], born.subject.as_bytes()].concat().as_slice());
-    tx.lock(Lock::Birth(tenant, birth))
+    tx.lock(Lock::Birth(tenant, birth))?;
+    Ok(())
 }
 
 /// Whether somebody was born with this subject at another connection of the same provider.
@@ -97,8 +98,7 @@ pub fn is_birthplace_taken(sql: &dyn Sql, tenant: TenantId, born: &IdentityKey) 
 
 /// Erases a user with all that is hers; her events stay.
 pub fn delete_user(tx: &mut dyn Tx, tenant: TenantId, id: UserId, event: &NewEvent) -> Verdict<bool> {
-    tx.lock(Lock::User(tenant, id))?;
-    if users::version(tx.sql(), tenant, id)?.is_none() {
+    if !tx.lock(Lock::User(tenant, id))? || users::version(tx.sql(), tenant, id)?.is_none() {
         return Err(Stop::refused(false));
     }
     terms::delete_user(tx.sql(), tenant, id)?;

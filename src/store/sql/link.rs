@@ -24,11 +24,11 @@ fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verd
     }
     let key = link.identity.external.key();
     tx.lock(Lock::ConnectionStays(tenant, key.connection))?;
-    tx.lock(Lock::User(tenant, link.user))?;
+    let is_there = tx.lock(Lock::User(tenant, link.user))?;
     let Some(provider) = tenants::provider_of(tx.sql(), tenant, key.connection)? else {
         return Err(Stop::refused(Linked::NoConnection));
     };
-    let Some(position) = identities::next_position(tx.sql(), tenant, link.user)? else {
+    let Some(position) = identities::next_position(tx.sql(), tenant, link.user)?.filter(|_| is_there) else {
         return Err(Stop::refused(Linked::NoUser));
     };
     // Whose the account is may change at any time, for its user is not locked: a link that found it
@@ -73,8 +73,7 @@ pub fn refresh(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKe
 
 fn renew(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKeys) -> Verdict<Acted> {
     let at = refresh.event.at;
-    tx.lock(Lock::User(tenant, refresh.user))?;
-    if users::version(tx.sql(), tenant, refresh.user)?.is_none() {
+    if !tx.lock(Lock::User(tenant, refresh.user))? || users::version(tx.sql(), tenant, refresh.user)?.is_none() {
         return Err(Stop::refused(Acted::NoUser));
     }
     let mut identity = match identities::of(tx.sql(), tenant, refresh.user, refresh.identity)? {
