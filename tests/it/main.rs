@@ -22,6 +22,7 @@ mod passwords;
 mod races;
 mod sdk;
 mod security;
+mod servers;
 mod store;
 mod support;
 mod vault;
