@@ -86,6 +86,21 @@ pub(super) enum Older {
 
 /// Sees that the database has the schema of this binary.
 pub(super) async fn prepare(address: &Address, older: Older) -> Result<(), OpenError> {
+    prepare_for_copy(address, older).await?;
+    let client = address.connect_bare().await?;
+    let copying = client
+        .query_opt("SELECT 1 FROM oneself.meta WHERE name = 'copying'", &[])
+        .await?;
+    match copying {
+        None => Ok(()),
+        Some(_) => Err(OpenError::Unfit(
+            "a copy into the database has not come to its end: run `oneself copy` again".into(),
+        )),
+    }
+}
+
+/// The same, be a copy into it under way or not.
+pub(super) async fn prepare_for_copy(address: &Address, older: Older) -> Result<(), OpenError> {
     let client = address.connect_bare().await?;
     let found = version(&client).await?;
     match found {
@@ -134,7 +149,7 @@ async fn migrate(client: &Client, found: i64) -> Result<(), OpenError> {
 }
 
 /// The statements of a migration, without the comments between them.
-pub(super) fn steps(migration: &str) -> Vec<String> {
+pub fn steps(migration: &str) -> Vec<String> {
     let code = migration.lines().filter(|line| !line.starts_with("--"));
     let code = code.collect::<Vec<_>>().join("\n");
     code.split(";\n")

@@ -12,6 +12,7 @@
 
 mod act;
 mod connect;
+mod destination;
 mod events;
 mod gather;
 mod inspect;
@@ -30,13 +31,14 @@ use tokio::sync::oneshot;
 
 use self::act::{Around, Moment};
 pub use self::connect::{Address, BadAddress};
+pub use self::destination::PostgresDestination;
 use self::gather::Gathered;
 pub use self::inspect::{check_schema, inspect, look_at_backend};
 use self::lanes::Lanes;
 use self::links::Linking;
 use self::look_ups::LookUp;
 use self::migrate::Older;
-pub use self::migrate::OpenError;
+pub use self::migrate::{OpenError, steps};
 use crate::clock::{Clock, Random};
 use crate::domain::{Connection, UserWithIdentities};
 use crate::id::TenantId;

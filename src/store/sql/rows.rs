@@ -209,6 +209,17 @@ macro_rules! integer_column {
 
 integer_column!(i64, u32, usize);
 
+impl ToValue for Value<'_> {
+    fn to_value(&self) -> StoreResult<Value<'_>> {
+        Ok(match self {
+            Self::Null => Value::Null,
+            Self::Number(number) => Value::Number(*number),
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+        })
+    }
+}
+
 impl ToValue for bool {
     fn to_value(&self) -> StoreResult<Value<'_>> {
         Ok(Value::Number(i64::from(*self)))
@@ -240,8 +251,6 @@ impl FromCell for String {
     fn from_cell(cell: Cell<'_>) -> Option<Self> {
         match cell {
             Cell::Text(text) => Some(text.to_owned()),
-            // What may hold any character is kept as bytes where texts may not.
-            Cell::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
             _ => None,
         }
     }
