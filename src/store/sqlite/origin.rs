@@ -68,8 +68,7 @@ impl Origin for SqliteOrigin {
     fn columns(&self, table: &Table) -> StoreResult<Vec<String>> {
         let mut columns = Vec::new();
         self.read(table.part, &mut |sql| {
-            let statement = format!("SELECT name FROM pragma_table_info('{}') ORDER BY cid", table.name);
-            columns = sql.all(&statement, &[], |row| row.get(0))?;
+            columns = sql.all(&table.columns_in_sqlite(), &[], |row| row.get(0))?;
             Ok(())
         })?;
         match columns.is_empty() {

@@ -91,6 +91,21 @@ impl Table {
         }
     }
 
+    /// The statement that gives no rows of these columns: only of which kinds they are.
+    pub fn select_none(&self, columns: &[String]) -> String {
+        format!("SELECT {} FROM {} LIMIT 0", columns.join(", "), self.name)
+    }
+
+    /// The statement that takes rows of these columns.
+    pub fn copy_in(&self, columns: &[String]) -> String {
+        format!("COPY {} ({}) FROM STDIN BINARY", self.name, columns.join(", "))
+    }
+
+    /// The statement that gives the columns in SQLite.
+    pub fn columns_in_sqlite(&self) -> String {
+        format!("SELECT name FROM pragma_table_info('{}') ORDER BY cid", self.name)
+    }
+
     /// The statement that gives the last key.
     pub fn select_last(&self) -> String {
         let down: Vec<String> = self.key.iter().map(|column| format!("{column} DESC")).collect();
