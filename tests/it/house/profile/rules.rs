@@ -27,12 +27,14 @@ pub enum Place {
     SqliteMigration,
     /// It is told to a session when it begins.
     Session,
+    /// It is for Citus, and speaks of its tables.
+    Citus,
 }
 
 /// The tables that no tenant has a part of.
 pub const WITHOUT_TENANT: [&str; 4] = ["meta", "tenants", "key_check", "signing_keys"];
 
-const FUNCTIONS: [&str; 8] = [
+const FUNCTIONS: [&str; 9] = [
     "clock_timestamp",
     "coalesce",
     "count",
@@ -40,8 +42,12 @@ const FUNCTIONS: [&str; 8] = [
     "min",
     "octet_length",
     "substr",
+    "sum",
     "unnest",
 ];
+
+/// What only Citus has.
+const CITUS_FUNCTIONS: [&str; 2] = ["create_distributed_table", "create_reference_table"];
 
 const TYPES: [&str; 9] = [
     "BIGINT",
@@ -72,7 +78,13 @@ const SQLITE_ONLY: [&str; 9] = [
 
 /// What has a name here and is no part of the profile: it is used on a server that is known to be
 /// PostgreSQL, or is told nothing by one that is not.
-const BY_NAME: [&str; 2] = [
+const BY_NAME: [&str; 5] = [
+    // Which server this is, for the one that wants a migration in other words.
+    "SELECT version()",
+    // A copy into a database has no other way that is as fast.
+    "COPY users (id, epoch) FROM STDIN BINARY",
+    // Plans of a session are made anew now and then; who has none does not know the word.
+    "DISCARD PLANS",
     // `bench` looks at the process that answers it, where the database is on its own machine.
     "SELECT pg_backend_pid()",
     // Plans of a session, where Citus does not make them.
@@ -158,7 +170,7 @@ impl Rules {
                 self.wants(*if_not_exists, "IF NOT EXISTS");
             }
             Statement::Drop { if_exists, names, .. } if migration => {
-                self.wants(*if_exists, "IF EXISTS");
+                self.wants(*if_exists || self.place == Place::SqliteMigration, "IF EXISTS");
                 self.wants(names.len() == 1, "one change of schema in a step");
             }
             Statement::AlterTable(table) if migration => self.judge_change(&table.operations),
@@ -196,6 +208,7 @@ impl Rules {
                     self.wants(*if_exists, "IF EXISTS");
                     self.wants(column_names.len() == 1, "one change of schema in a step");
                 }
+                AlterTableOperation::RenameTable { .. } if self.place == Place::SqliteMigration => {}
                 other => self.refuse(format!("a change of a table that is not portable: {other}")),
             }
         }
@@ -297,6 +310,7 @@ impl Rules {
         let name = kind.to_string().to_uppercase();
         let allowed: &[&str] = match self.place {
             Place::SqliteStatement | Place::SqliteMigration => &SQLITE_TYPES,
+            Place::Citus => &["TEXT", "REGCLASS"],
             _ => &TYPES,
         };
         if !allowed.contains(&name.as_str()) {
@@ -312,8 +326,12 @@ impl Rules {
 
     fn judge_function(&mut self, name: &ObjectName) {
         let name = name.to_string().to_lowercase();
-        let sqlite = matches!(self.place, Place::SqliteStatement | Place::SqliteMigration);
-        if !FUNCTIONS.contains(&name.as_str()) && !(sqlite && name == "length") {
+        let more: &[&str] = match self.place {
+            Place::SqliteStatement | Place::SqliteMigration => &["length", "pragma_table_info"],
+            Place::Citus => &CITUS_FUNCTIONS,
+            _ => &[],
+        };
+        if !FUNCTIONS.contains(&name.as_str()) && !more.contains(&name.as_str()) {
             self.refuse(format!("the function {name}"));
         }
     }
@@ -333,7 +351,8 @@ impl Visitor for Rules {
     }
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-        if last_of(name).starts_with("pg_") || last_of(name).starts_with("sqlite_") {
+        let own = last_of(name).starts_with("pg_") || last_of(name).starts_with("sqlite_");
+        if own && self.place != Place::Citus {
             self.refuse(format!("a look into the engine's own table {name}"));
         }
         ControlFlow::Continue(())

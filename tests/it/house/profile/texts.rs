@@ -14,13 +14,21 @@ use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{Expr, Lit, Macro, Token};
 
-/// What stands for a value that a `format!` fills in.
-const FILLED_IN: [(&str, &str); 3] = [
+/// What stands for a value that a `format!` fills in, by the name of the variable or field.
+const FILLED_IN: [(&str, &str); 8] = [
     ("table", "users"),
+    ("name", "users"),
+    ("columns", "id, epoch"),
+    ("key", "tenant, id"),
+    ("down", "tenant DESC, id DESC"),
+    ("places", "?1, ?2"),
     ("version", "1"),
     // A text that is found by itself.
     ("statement", "SELECT id FROM users"),
 ];
+
+/// Methods that make a statement, which is read where they do.
+const MADE_BY: [&str; 1] = ["select_last"];
 
 /// A text and the file that it is in.
 pub struct Text {
@@ -32,9 +40,8 @@ pub struct Text {
 
 /// All of them, and what cannot be read.
 pub fn all() -> (Vec<Text>, Vec<String>) {
-    let files: Vec<(String, syn::File)> = ["sql", "postgres", "sqlite", "inspect"]
-        .iter()
-        .flat_map(|folder| super::super::files_below(&format!("src/store/{folder}"), "rs"))
+    let files: Vec<(String, syn::File)> = super::super::files_below("src/store", "rs")
+        .into_iter()
         .map(|path: PathBuf| {
             let text = std::fs::read_to_string(&path).unwrap();
             (super::super::named(&path), syn::parse_file(&text).unwrap())
@@ -171,7 +178,10 @@ impl Names {
         let arguments = arguments_of(call)?;
         match name.as_str() {
             "concat" => arguments.iter().map(|part| self.text(file, part)).collect(),
-            "format" => self.filled_in(file, &self.text(file, arguments.first()?)?),
+            "format" => {
+                let (text, values) = arguments.split_first()?;
+                self.filled_in(file, &self.text(file, text)?, values)
+            }
             _ => {
                 let template = self.macros.get(&name)?;
                 let mut body = template.body.clone();
@@ -184,11 +194,20 @@ impl Names {
         }
     }
 
-    fn filled_in(&self, file: &str, text: &str) -> Option<String> {
+    fn filled_in(&self, file: &str, text: &str, values: &[Expr]) -> Option<String> {
         let mut parts = text.split('{');
+        let mut values = values.iter();
         let mut filled = parts.next()?.to_owned();
         for part in parts {
             let (hole, rest) = part.split_once('}')?;
+            let value = if hole.is_empty() { values.next() } else { None };
+            let hole = &match (hole, value) {
+                ("", Some(Expr::Field(field))) => match &field.member {
+                    syn::Member::Named(name) => name.to_string(),
+                    syn::Member::Unnamed(_) => return None,
+                },
+                (named, _) => named.to_owned(),
+            };
             match FILLED_IN.iter().find(|(name, _)| *name == hole) {
                 Some((_, value)) => filled.push_str(value),
                 None => {
@@ -228,6 +247,7 @@ fn is_sql(text: &str) -> bool {
         "COPY",
         "CREATE",
         "DELETE",
+        "DISCARD",
         "DO",
         "DROP",
         "EXPLAIN",
@@ -286,6 +306,7 @@ impl Reader<'_> {
                 _ if !counts => {}
                 (_, Some(text)) if !self.run.contains(&text) => self.run.push(text),
                 (_, Some(_)) | (Expr::Path(_), None) => {}
+                (given, None) if is_made_elsewhere(given) => {}
                 (_, None) => {
                     let what = "what is run with params![…] is neither a text nor a name";
                     self.unreadable.push(what.into());
@@ -298,6 +319,14 @@ impl Reader<'_> {
         if is_sql(&text) && !self.run.contains(&text) && !self.seen.contains(&text) {
             self.seen.push(text);
         }
+    }
+}
+
+fn is_made_elsewhere(given: &Expr) -> bool {
+    match given {
+        Expr::Reference(reference) => is_made_elsewhere(&reference.expr),
+        Expr::MethodCall(call) => MADE_BY.iter().any(|name| call.method == name),
+        _ => false,
     }
 }
 
