@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::events;
 use super::lanes::Lane;
@@ -44,11 +44,17 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
+/// How often an act of this server is run beside others. Whoever meets others each time pauses for
+/// longer and longer while new ones come, so the next run has this server to itself.
+const RUNS_BESIDE_OTHERS: u32 = 4;
+
 /// Time and chance of a store, and the ids that events are written under.
 #[derive(Clone)]
 pub(super) struct Around {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// Shared by acts that run beside others.
+    running: Arc<RwLock<()>>,
     event_ids: Arc<Mutex<EventIds>>,
 }
 
@@ -57,6 +63,7 @@ impl Around {
         Self {
             clock,
             random,
+            running: Arc::default(),
             event_ids: Arc::new(Mutex::new(EventIds::after(EventId::from_bytes([0; 12])))),
         }
     }
@@ -113,11 +120,26 @@ pub(super) fn act<T>(
     act: &dyn Fn(&mut dyn Tx, NewKeys) -> Verdict<T>,
 ) -> StoreResult<Ran<T>> {
     let mut tries = Tries::new(&*around.random, ACT_PATIENCE);
+    let mut met_others = 0;
     loop {
-        let failed = match once(lane, around, keys, act) {
+        let ended = match met_others < RUNS_BESIDE_OTHERS {
+            true => {
+                let _beside_others = around.running.read();
+                once(lane, around, keys, act)
+            }
+            false => {
+                let _alone = around.running.write();
+                once(lane, around, keys, act)
+            }
+        };
+        let failed = match ended {
             Ended::Kept(ran) => return Ok(ran),
             Ended::Failed(error) => return Err(error),
-            Ended::Again(error) => error,
+            Ended::Again(error) => {
+                met_others += 1;
+                error
+            }
+            Ended::Elsewhere(error) => error,
             Ended::Unknown { ran, tenant, id } => match was_kept(lane, around, tenant, &id)? {
                 true => return Ok(ran),
                 false => StoreError::Unavailable("the database lost a commit".into()),
@@ -133,7 +155,10 @@ pub(super) fn act<T>(
 enum Ended<T> {
     Kept(Ran<T>),
     Failed(StoreError),
+    /// Others were in the way.
     Again(StoreError),
+    /// The connection was of no use.
+    Elsewhere(StoreError),
     /// The commit was sent, and nobody said what came of it.
     Unknown {
         ran: Ran<T>,
@@ -154,7 +179,7 @@ fn once<T>(
     {
         Ok(conn) => in_transaction(conn, around, keys, act),
         Err(fault) if trouble::of(&fault) == Trouble::Ours => (Ended::Failed(fault.into()), Left::Unsound),
-        Err(fault) => (Ended::Again(fault.into()), Left::Unsound),
+        Err(fault) => (Ended::Elsewhere(fault.into()), Left::Unsound),
     };
     if left == Left::Unsound {
         lane.give_up();
@@ -218,7 +243,7 @@ fn in_transaction<T>(
             };
             (Ended::Kept(ran), Left::after(conn.roll_back()))
         }
-        (Err(Stop::Failed(error)), Some(Trouble::Lost)) => (Ended::Again(error), Left::Unsound),
+        (Err(Stop::Failed(error)), Some(Trouble::Lost)) => (Ended::Elsewhere(error), Left::Unsound),
         (Err(Stop::Failed(error)), Some(Trouble::Again)) => (Ended::Again(error), Left::after(conn.roll_back())),
         (Err(Stop::Failed(error)), _) => (Ended::Failed(error), Left::after(conn.roll_back())),
         (_, Some(_)) => {
@@ -352,41 +377,38 @@ impl Tx for Open<'_> {
         &self.conn
     }
 
-    fn lock(&mut self, lock: Lock) -> StoreResult<()> {
+    fn lock(&mut self, lock: Lock) -> StoreResult<bool> {
         let sql: &dyn Sql = &self.conn;
-        let locked = match lock {
+        match lock {
             Lock::Tenant(id) => {
                 self.tenant = id;
-                take_turn(sql, id, &[0; 16], self.around.clock.now())?
+                take_turn(sql, id, &[0; 16], self.around.clock.now())
             }
             Lock::Birth(tenant, birth) => {
                 self.tenant = tenant;
                 let (turn, _) = birth.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
-                take_turn(sql, tenant, turn, self.around.clock.now())?
+                take_turn(sql, tenant, turn, self.around.clock.now())
             }
             Lock::Client(id) => sql.any(
                 "SELECT 1 FROM clients WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                 params![id.tenant(), id],
-            )?,
+            ),
             Lock::Connection(tenant, id) => sql.any(
                 "SELECT 1 FROM connections WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                 params![tenant, id],
-            )?,
+            ),
             Lock::ConnectionStays(tenant, id) => sql.any(
                 "SELECT 1 FROM connections WHERE tenant = ?1 AND id = ?2 FOR KEY SHARE",
                 params![tenant, id],
-            )?,
+            ),
             Lock::User(tenant, id) => {
                 self.tenant = tenant;
                 sql.any(
                     "SELECT 1 FROM users WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                     params![tenant, id],
-                )?
+                )
             }
-        };
-        // Whether it is there, the act finds out itself.
-        let _ = locked;
-        Ok(())
+        }
     }
 
     fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
