@@ -2,13 +2,16 @@
 //! parsed, and refused when it is outside of what engines have in common that speak PostgreSQL's
 //! protocol and spread over many machines.
 //!
-//! `texts` finds the statements, `rules` has the profile, `tenant` looks for the tenant in them.
+//! `texts` finds the statements and `names` puts them together; `rules` and `schema` have the profile,
+//! and `tenant` looks for the tenant in them.
 //! What would surprise: nothing is excused by being unreadable. A statement that cannot be put
 //! together or parsed fails, and one that crosses tenants must stand in a list here.
 
 mod citus;
+mod names;
 mod refused;
 mod rules;
+mod schema;
 mod tenant;
 mod texts;
 
