@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::world::{World, sealed};
+use super::world::{World, name, sealed};
 use oneself::domain::*;
+use oneself::id::*;
 use oneself::store::*;
 
 /// Runs all of these at the same time; their answers, in their order.
@@ -97,6 +98,70 @@ async fn one_idempotency_key_takes_effect_once_among_ten() {
         assert_eq!((attached, repeated), (1, 9));
     }
     assert_eq!(w.get(user).await.identities.len(), 21);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_idempotency_key_makes_one_user_among_ten() {
+    let w = World::new().await;
+    for round in 0..20 {
+        // All want the same account and the same name, so whoever comes late finds both taken.
+        let acts = (0..10).map(|_| {
+            let mut new = w.born(w.identity(&w.built_in, &round.to_string()));
+            new.born.login.names = vec![name(LoginKind::Email, &format!("{round}@x.example"))];
+            new.once = Some(w.once(&round.to_string(), "request", new.user.id));
+            let (store, tenant) = (w.store.clone(), w.tenant);
+            async move { store.create_user(tenant, new).await.unwrap() }
+        });
+        let answers = at_once(acts.collect::<Vec<_>>()).await;
+        let repeated = answers.iter().filter(|answer| matches!(answer, Created::Repeated(_)));
+        assert_eq!(repeated.count(), 9, "{answers:?}");
+        assert!(answers.contains(&Created::Done));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_account_stays_with_a_user_who_goes_and_comes_back_meanwhile() {
+    let w = Arc::new(World::new().await);
+    let (one, other) = (w.make_user().await, w.make_user().await);
+    let mut attached = Vec::new();
+    for round in 0..40 {
+        let linking: Vec<_> = (0..3)
+            .map(|linker| tokio::spawn(link_to(w.clone(), other, format!("{round}-{linker}"))))
+            .collect();
+        while w.find(other).await.is_some_and(|found| found.user.id == other) {
+            let absorb = w.absorb_of(one, other).await;
+            w.store.absorb(w.tenant, absorb).await.unwrap();
+        }
+        let mut identities = w.get(one).await.identities.into_iter();
+        let born = identities.find(|identity| identity.key.subject == other.to_string());
+        let split = Unlink {
+            force: true,
+            ..w.split_of(&born.unwrap(), other).await
+        };
+        assert_eq!(w.store.unlink(w.tenant, split).await.unwrap(), Acted::Done);
+        for linking in linking {
+            attached.extend(linking.await.unwrap());
+        }
+    }
+    assert!(attached.len() > 20, "{}", attached.len());
+    for subject in attached {
+        let holder = w.resolve(&w.twitter, &subject).await;
+        assert!(holder == Some(one) || holder == Some(other), "{subject}: {holder:?}");
+    }
+}
+
+/// Links five accounts to a user, if she is there; those that were attached.
+async fn link_to(w: Arc<World>, user: UserId, prefix: String) -> Vec<String> {
+    let mut attached = Vec::new();
+    for n in 0..5 {
+        let subject = format!("{prefix}-{n}");
+        let link = w.link(user, w.identity(&w.twitter, &subject));
+        match w.store.link(w.tenant, link).await.unwrap() {
+            Linked::Attached(_) => attached.push(subject),
+            answer => assert_eq!(answer, Linked::NoUser),
+        }
+    }
+    attached
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
