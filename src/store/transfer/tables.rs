@@ -93,17 +93,20 @@ impl Table {
 
     /// The statement that gives no rows of these columns: only of which kinds they are.
     pub fn select_none(&self, columns: &[String]) -> String {
-        format!("SELECT {} FROM {} LIMIT 0", columns.join(", "), self.name)
+        let (columns, name) = (columns.join(", "), self.name);
+        format!("SELECT {columns} FROM {name} LIMIT 0")
     }
 
     /// The statement that takes rows of these columns.
     pub fn copy_in(&self, columns: &[String]) -> String {
-        format!("COPY {} ({}) FROM STDIN BINARY", self.name, columns.join(", "))
+        let (columns, name) = (columns.join(", "), self.name);
+        format!("COPY {name} ({columns}) FROM STDIN BINARY")
     }
 
     /// The statement that gives the columns in SQLite.
     pub fn columns_in_sqlite(&self) -> String {
-        format!("SELECT name FROM pragma_table_info('{}') ORDER BY cid", self.name)
+        let name = self.name;
+        format!("SELECT name FROM pragma_table_info('{name}') ORDER BY cid")
     }
 
     /// The statement that gives the last key.
