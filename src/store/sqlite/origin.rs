@@ -68,7 +68,9 @@ impl Origin for SqliteOrigin {
     fn columns(&self, table: &Table) -> StoreResult<Vec<String>> {
         let mut columns = Vec::new();
         self.read(table.part, &mut |sql| {
-            columns = sql.all(&table.columns_in_sqlite(), &[], |row| row.get(0))?;
+            let name = table.name;
+            let statement = format!("SELECT name FROM pragma_table_info('{name}') ORDER BY cid");
+            columns = sql.all(&statement, &[], |row| row.get(0))?;
             Ok(())
         })?;
         match columns.is_empty() {

@@ -103,12 +103,6 @@ impl Table {
         format!("COPY {name} ({columns}) FROM STDIN BINARY")
     }
 
-    /// The statement that gives the columns in SQLite.
-    pub fn columns_in_sqlite(&self) -> String {
-        let name = self.name;
-        format!("SELECT name FROM pragma_table_info('{name}') ORDER BY cid")
-    }
-
     /// The statement that gives the last key.
     pub fn select_last(&self) -> String {
         let down: Vec<String> = self.key.iter().map(|column| format!("{column} DESC")).collect();
