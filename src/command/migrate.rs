@@ -6,17 +6,26 @@ use serde_json::json;
 use super::installation::Installation;
 use super::{Failure, Place, open, print};
 use crate::config::Unsafe;
-use crate::store::postgres::PostgresStore;
+use crate::store::postgres::{PostgresStore, citus};
 use crate::store::sqlite::SqliteStore;
 
 /// Bring the data to the schema of this version; a directory by itself, a database beside servers
 #[derive(Debug, Args)]
-pub struct Migrate {}
+pub struct Migrate {
+    /// Spread the tables of the database over the nodes of its Citus cluster, by tenant
+    #[arg(long)]
+    citus: bool,
+}
 
 impl Migrate {
     /// Migrates, and says so.
     pub fn run(self, place: &Place) -> Result<(), Failure> {
         let config = place.settings(&json!({}))?;
+        if self.citus && config.database_url.is_none() {
+            return Err(Failure::Usage(
+                "--citus spreads a database: name it with --database-url".into(),
+            ));
+        }
         if config.database_url.is_none() && !config.data.exists() {
             return Err(Unsafe(format!(
                 "there is no directory {}: name the one to migrate with --data",
@@ -28,13 +37,18 @@ impl Migrate {
         match &installation {
             Installation::Directory(directory) => SqliteStore::migrate(directory.path(), &open::store_options())?,
             Installation::Database(database) => {
-                open::runtime(&config)?.block_on(PostgresStore::migrate(&database.address))?;
+                let runtime = open::runtime(&config)?;
+                runtime.block_on(PostgresStore::migrate(&database.address))?;
+                if self.citus {
+                    runtime.block_on(citus::distribute(&database.address))?;
+                }
             }
         }
         print(&format!(
-            "{} has the schema of oneself {}",
+            "{} has the schema of oneself {}{}",
             installation.name(),
-            env!("CARGO_PKG_VERSION")
+            env!("CARGO_PKG_VERSION"),
+            if self.citus { ", spread by tenant" } else { "" }
         ))
     }
 }

@@ -4,12 +4,14 @@
 //! does. It blocks: call it from a thread that may. What would surprise: data and keys are read one after the
 //! other, so what one says of the other is asked a second time before it counts.
 
+mod found;
 mod told;
 mod trail;
 
 use std::time::Duration;
 
-use crate::domain::{Connection, Identity, KeyOwner, WrappedKey};
+pub use self::found::{Counts, Finding, Sample, TenantKeys};
+use crate::domain::{Identity, KeyOwner};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Sealed;
 use crate::store::sql::rows::{Cell, ToValue, params};
@@ -18,62 +20,6 @@ use crate::store::{StoreError, StoreResult, StoredSigningKey};
 
 /// How many identities are compared with the events at a time, which bounds the memory.
 const COMPARED_AT_ONCE: u64 = 250_000;
-
-/// Something that must not be, and how often it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What, in the plural; with the number of the invariant where it is one.
-    pub what: String,
-    /// How often.
-    pub count: u64,
-    /// The id of one of them.
-    pub example: String,
-}
-
-/// How much there is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[expect(missing_docs, reason = "what is counted is named after itself")]
-pub struct Counts {
-    pub tenants: u64,
-    pub users: u64,
-    pub identities: u64,
-    pub token_sets: u64,
-    pub events: u64,
-}
-
-/// A sealed token set with all that opens it but the root key.
-#[derive(Debug)]
-pub struct Sample {
-    /// Whose data.
-    pub tenant: TenantId,
-    /// The tenant's key.
-    pub tenant_key: Option<WrappedKey>,
-    /// The user's key.
-    pub key: Option<WrappedKey>,
-    /// Where it lies.
-    pub identity: Identity,
-    /// It.
-    pub sealed: Sealed,
-}
-
-/// The keys of a tenant and what it keeps under them.
-#[derive(Debug)]
-pub struct TenantKeys {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// Its name.
-    pub name: String,
-    /// Its key.
-    pub key: Option<WrappedKey>,
-    /// Its service key.
-    pub service_key: Option<WrappedKey>,
-    /// How many users it has.
-    pub users: u64,
-    /// How many of them have a key.
-    pub user_keys: u64,
-    /// Its connections, with their sealed client secrets.
-    pub connections: Vec<Connection>,
-}
 
 /// What is asked of the data alone: what it is called, and which rows show it.
 const OF_DATA: [(&str, &str); 17] = [

@@ -33,9 +33,11 @@ const LIMITS: &str = "SET statement_timeout = '6s'; SET lock_timeout = '4s';
     SET idle_in_transaction_session_timeout = '15s'";
 
 /// What it is told besides, where the server knows it: statements are planned once, for
-/// whatever values come, and along the keys that they name.
+/// whatever values come, and along the keys that they name. Citus has to see the tenant when it
+/// plans, so there the first is not said.
 const PLANS: [&str; 4] = [
-    "SET plan_cache_mode = force_generic_plan",
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
+     WHERE NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')",
     "SET enable_seqscan = off",
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",

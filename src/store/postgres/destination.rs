@@ -102,7 +102,7 @@ impl Destination for PostgresDestination {
     fn last_key(&mut self, table: &Table) -> StoreResult<Option<Vec<Owned>>> {
         self.with(|conn| {
             let sql: &dyn Sql = conn;
-            sql.first(&table.select_last(), params![], |row| {
+            sql.first(&table.select_last(), &[], |row| {
                 (0..table.key.len())
                     .map(|column| row.cell(&column).map(owned))
                     .collect()
@@ -116,11 +116,10 @@ impl Destination for PostgresDestination {
             let (runtime, session) = lane.session()?;
             let client = &session.client;
             runtime.block_on(async {
-                let columns = columns.join(", ");
-                let kinds = client.prepare(&format!("SELECT {columns} FROM {}", table.name)).await?;
+                let kinds = client.prepare(&table.select_none(columns)).await?;
                 let kinds: Vec<Type> = kinds.columns().iter().map(|column| column.type_().clone()).collect();
-                let statement = format!("COPY {} ({columns}) FROM STDIN BINARY", table.name);
-                let writer = BinaryCopyInWriter::new(client.copy_in(&statement).await?, &kinds);
+                let copied = client.copy_in(&table.copy_in(columns)).await?;
+                let writer = BinaryCopyInWriter::new(copied, &kinds);
                 let mut writer = pin!(writer);
                 for row in rows {
                     let values = row.iter().map(|value: &Value<'_>| value as &(dyn ToSql + Sync));

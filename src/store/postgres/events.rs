@@ -17,7 +17,7 @@ use crate::domain::NewEvent;
 use crate::id::{EventId, TenantId};
 use crate::store::StoreResult;
 use crate::store::sql::events::{Columns, EventIds, bucket, last_of};
-use crate::store::sql::rows::params;
+use crate::store::sql::rows::{Value, params};
 use crate::store::sql::{Lock, Sql, Tx, Verdict};
 
 /// How many events are given a place in one act.
@@ -65,6 +65,25 @@ pub(super) fn are_waiting(sql: &dyn Sql, tenant: TenantId) -> StoreResult<bool> 
     )
 }
 
+/// Takes events from where they wait to where they are listed, under other ids.
+const PLACE: &str = "
+    WITH placed AS (
+        SELECT * FROM unnest(?2::bigint[], ?3::bytea[], ?4::bigint[], ?5::bytea[])
+        AS placed (written_at, was, bucket, id)
+    ),
+    gone AS (
+        DELETE FROM unplaced_events USING placed
+        WHERE unplaced_events.tenant = ?1 AND unplaced_events.written_at = placed.written_at
+            AND unplaced_events.id = placed.was
+        RETURNING placed.bucket, placed.id, unplaced_events.kind, unplaced_events.user_id,
+            unplaced_events.identity, unplaced_events.connection, unplaced_events.proof, unplaced_events.other,
+            unplaced_events.fields, unplaced_events.actor, unplaced_events.at, unplaced_events.sealed
+    )
+    INSERT INTO events (tenant, bucket, id, kind, user_id, identity, connection, proof, other, fields, actor, at,
+        sealed)
+    SELECT ?1, gone.bucket, gone.id, gone.kind, gone.user_id, gone.identity, gone.connection, gone.proof,
+        gone.other, gone.fields, gone.actor, gone.at, gone.sealed FROM gone";
+
 /// Gives some of them one; whether there may be more.
 pub(super) fn place(tx: &mut dyn Tx, around: &Around, tenant: TenantId) -> Verdict<bool> {
     tx.lock(Lock::Tenant(tenant))?;
@@ -82,19 +101,24 @@ pub(super) fn place(tx: &mut dyn Tx, around: &Around, tenant: TenantId) -> Verdi
     }
     let last = last_of(tx.sql(), tenant)?.unwrap_or(EventId::from_bytes([0; 12]));
     let mut ids = EventIds::after(last);
+    let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (written_at, was) in &waiting {
         let id = ids.next(&*around.clock, &*around.random);
-        tx.sql().run(
-            "INSERT INTO events (tenant, bucket, id, kind, user_id, identity, connection, proof, other, fields,
-                actor, at, sealed)
-             SELECT tenant, ?4, ?5, kind, user_id, identity, connection, proof, other, fields, actor, at, sealed
-             FROM unplaced_events WHERE tenant = ?1 AND written_at = ?2 AND id = ?3",
-            params![tenant, written_at, was, bucket(id), id],
-        )?;
-        tx.sql().run(
-            "DELETE FROM unplaced_events WHERE tenant = ?1 AND written_at = ?2 AND id = ?3",
-            params![tenant, written_at, was],
-        )?;
+        columns.0.push(*written_at);
+        columns.1.push(was.as_bytes().to_vec());
+        columns.2.push(bucket(id));
+        columns.3.push(id.as_bytes().to_vec());
     }
+    let (written_at, was, bucket, id) = columns;
+    tx.sql().run(
+        PLACE,
+        params![
+            tenant,
+            Value::Numbers(written_at),
+            Value::Blobs(was),
+            Value::Numbers(bucket),
+            Value::Blobs(id),
+        ],
+    )?;
     Ok(more)
 }

@@ -11,6 +11,7 @@
 //! are read (`events.rs`).
 
 mod act;
+pub mod citus;
 mod connect;
 mod destination;
 mod events;

@@ -312,6 +312,8 @@ impl ToSql for Value<'_> {
             },
             Value::Text(text) => out.put_slice(text.as_bytes()),
             Value::Bytes(bytes) => out.put_slice(bytes),
+            Value::Numbers(numbers) => return numbers.to_sql(kind, out),
+            Value::Blobs(blobs) => return blobs.to_sql(kind, out),
         }
         Ok(IsNull::No)
     }

@@ -31,6 +31,10 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// Bytes.
     Bytes(Cow<'a, [u8]>),
+    /// Numbers, one for each row; only where many rows are written at once.
+    Numbers(Vec<i64>),
+    /// Likewise bytes.
+    Blobs(Vec<Vec<u8>>),
 }
 
 /// What a column of a row holds.
@@ -216,6 +220,8 @@ impl ToValue for Value<'_> {
             Self::Number(number) => Value::Number(*number),
             Self::Text(text) => Value::Text(Cow::Borrowed(text)),
             Self::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Self::Numbers(numbers) => Value::Numbers(numbers.clone()),
+            Self::Blobs(blobs) => Value::Blobs(blobs.clone()),
         })
     }
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use async_trait::async_trait;
 
 use super::events::bucket;
-use super::rows::{Cell, Millis, Row, corrupt, params};
+use super::rows::{Cell, Millis, Row, Value, corrupt, params};
 use crate::id::{EventId, TenantId};
 use crate::secret::Digest;
 use crate::store::trail::{BEGINNING, Examined, Fault, Head, Kept, Link};
@@ -19,6 +19,9 @@ use crate::store::{StoreResult, Trail};
 
 /// How many events are chained in one act: few, because others wait for it.
 const AT_ONCE: u32 = 64;
+
+/// How many are where acts do not wait for one another.
+const AT_ONCE_BESIDE: u32 = 500;
 
 /// How many links are read at a time when a chain is examined.
 const EXAMINED_AT_ONCE: u32 = 1_000;
@@ -85,22 +88,26 @@ fn chain(tx: &mut dyn Tx, tenant: TenantId) -> Verdict<u64> {
     let mut hash = head.map_or(BEGINNING, |head| head.hash);
     let new = tx.sql().all(
         events!("AND (bucket, id) > (?2, ?3) ORDER BY bucket, id LIMIT ?4"),
-        params![tenant, bucket(after), after, AT_ONCE],
+        params![
+            tenant,
+            bucket(after),
+            after,
+            if tx.is_alone() { AT_ONCE } else { AT_ONCE_BESIDE }
+        ],
         |row| {
             hash = link(&hash, tenant, row)?;
             Ok((row.get::<EventId>(0)?, hash))
         },
     )?;
     let first = head.map_or(0, |head| head.count).saturating_add(1);
-    let mut last = None;
-    for ((event, hash), position) in new.iter().zip(first..) {
-        let position = i64::try_from(position).map_err(|_| corrupt("a chain without end"))?;
-        tx.sql().run(
-            "INSERT INTO trail (tenant, position, event, hash) VALUES (?1, ?2, ?3, ?4)",
-            params![tenant, position, event, hash],
-        )?;
-        last = Some((position, event, hash));
-    }
+    let first = i64::try_from(first).map_err(|_| corrupt("a chain without end"))?;
+    let links: Vec<_> = new
+        .iter()
+        .zip(first..)
+        .map(|((event, hash), position)| (position, event, hash))
+        .collect();
+    append(tx, tenant, &links)?;
+    let last = links.last().copied();
     if let Some((position, event, hash)) = last {
         tx.sql().run(
             "INSERT INTO trail_heads (tenant, position, event, hash, at) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -109,6 +116,31 @@ fn chain(tx: &mut dyn Tx, tenant: TenantId) -> Verdict<u64> {
         )?;
     }
     Ok(new.len() as u64)
+}
+
+/// Writes links at the end of a chain.
+fn append(tx: &dyn Tx, tenant: TenantId, links: &[(i64, &EventId, &Digest)]) -> StoreResult<()> {
+    if tx.is_alone() {
+        for (position, event, hash) in links {
+            tx.sql().run(
+                "INSERT INTO trail (tenant, position, event, hash) VALUES (?1, ?2, ?3, ?4)",
+                params![tenant, position, event, hash],
+            )?;
+        }
+        return Ok(());
+    }
+    tx.sql().run(
+        "INSERT INTO trail (tenant, position, event, hash)
+         SELECT ?1, link.position, link.event, link.hash
+         FROM unnest(?2::bigint[], ?3::bytea[], ?4::bytea[]) AS link (position, event, hash)",
+        params![
+            tenant,
+            Value::Numbers(links.iter().map(|(position, ..)| *position).collect()),
+            Value::Blobs(links.iter().map(|(_, event, _)| event.as_bytes().to_vec()).collect()),
+            Value::Blobs(links.iter().map(|(_, _, hash)| hash.as_bytes().to_vec()).collect()),
+        ],
+    )?;
+    Ok(())
 }
 
 /// The hash of an event that follows another.

@@ -68,7 +68,8 @@ impl Origin for SqliteOrigin {
     fn columns(&self, table: &Table) -> StoreResult<Vec<String>> {
         let mut columns = Vec::new();
         self.read(table.part, &mut |sql| {
-            let statement = format!("SELECT name FROM pragma_table_info('{}') ORDER BY cid", table.name);
+            let name = table.name;
+            let statement = format!("SELECT name FROM pragma_table_info('{name}') ORDER BY cid");
             columns = sql.all(&statement, &[], |row| row.get(0))?;
             Ok(())
         })?;

@@ -48,6 +48,9 @@ impl ToSql for Bound<'_> {
             Value::Number(number) => ValueRef::Integer(*number),
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
             Value::Bytes(bytes) => ValueRef::Blob(bytes),
+            Value::Numbers(_) | Value::Blobs(_) => {
+                return Err(rusqlite::Error::ToSqlConversionFailure("SQLite takes no lists".into()));
+            }
         }))
     }
 }

@@ -91,6 +91,18 @@ impl Table {
         }
     }
 
+    /// The statement that gives no rows of these columns: only of which kinds they are.
+    pub fn select_none(&self, columns: &[String]) -> String {
+        let (columns, name) = (columns.join(", "), self.name);
+        format!("SELECT {columns} FROM {name} LIMIT 0")
+    }
+
+    /// The statement that takes rows of these columns.
+    pub fn copy_in(&self, columns: &[String]) -> String {
+        let (columns, name) = (columns.join(", "), self.name);
+        format!("COPY {name} ({columns}) FROM STDIN BINARY")
+    }
+
     /// The statement that gives the last key.
     pub fn select_last(&self) -> String {
         let down: Vec<String> = self.key.iter().map(|column| format!("{column} DESC")).collect();

@@ -42,3 +42,12 @@ fn migrate_wants_a_directory_that_is_there() {
     folder.done(&["tenant", "create", "acme"]);
     assert!(folder.done(&["migrate"]).contains(env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn a_directory_is_not_spread_over_a_cluster() {
+    let folder = Folder::new();
+    folder.done(&["tenant", "create", "acme"]);
+    let refused = folder.run(&["migrate", "--citus"]);
+    assert_eq!(refused.exit, 2, "{}", refused.err);
+    assert!(refused.err.contains("--database-url"), "{}", refused.err);
+}

@@ -9,6 +9,7 @@ mod events;
 mod faults;
 mod outage;
 mod races;
+mod spread;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -8,8 +8,7 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AlterTableOperation, BinaryOperator, CastKind, ColumnDef, ColumnOption, CreateIndex, CreateTable, DataType, Expr,
-    IndexColumn, ObjectName, Query, Statement, TableConstraint, TableFactor, Visit as _, Visitor,
+    BinaryOperator, CastKind, DataType, Expr, ObjectName, Query, Statement, TableFactor, Visit as _, Visitor,
 };
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
@@ -27,12 +26,14 @@ pub enum Place {
     SqliteMigration,
     /// It is told to a session when it begins.
     Session,
+    /// It is for Citus, and speaks of its tables.
+    Citus,
 }
 
 /// The tables that no tenant has a part of.
 pub const WITHOUT_TENANT: [&str; 4] = ["meta", "tenants", "key_check", "signing_keys"];
 
-const FUNCTIONS: [&str; 8] = [
+const FUNCTIONS: [&str; 9] = [
     "clock_timestamp",
     "coalesce",
     "count",
@@ -40,8 +41,12 @@ const FUNCTIONS: [&str; 8] = [
     "min",
     "octet_length",
     "substr",
+    "sum",
     "unnest",
 ];
+
+/// What only Citus has.
+const CITUS_FUNCTIONS: [&str; 2] = ["create_distributed_table", "create_reference_table"];
 
 const TYPES: [&str; 9] = [
     "BIGINT",
@@ -72,7 +77,13 @@ const SQLITE_ONLY: [&str; 9] = [
 
 /// What has a name here and is no part of the profile: it is used on a server that is known to be
 /// PostgreSQL, or is told nothing by one that is not.
-const BY_NAME: [&str; 2] = [
+const BY_NAME: [&str; 5] = [
+    // Which server this is, for the one that wants a migration in other words.
+    "SELECT version()",
+    // A copy into a database has no other way that is as fast.
+    "COPY users (id, epoch) FROM STDIN BINARY",
+    // Plans of a session are made anew now and then; who has none does not know the word.
+    "DISCARD PLANS",
     // `bench` looks at the process that answers it, where the database is on its own machine.
     "SELECT pg_backend_pid()",
     // Plans of a session, where Citus does not make them.
@@ -127,13 +138,14 @@ pub fn last_of(name: &ObjectName) -> String {
     last.map_or(String::new(), |ident| ident.value.clone())
 }
 
-struct Rules {
-    place: Place,
+/// What is refused of a text for this place.
+pub struct Rules {
+    pub place: Place,
     found: Vec<String>,
 }
 
 impl Rules {
-    fn refuse(&mut self, why: impl Into<String>) {
+    pub fn refuse(&mut self, why: impl Into<String>) {
         let why = why.into();
         if !self.found.contains(&why) {
             self.found.push(why);
@@ -158,7 +170,7 @@ impl Rules {
                 self.wants(*if_not_exists, "IF NOT EXISTS");
             }
             Statement::Drop { if_exists, names, .. } if migration => {
-                self.wants(*if_exists, "IF EXISTS");
+                self.wants(*if_exists || self.place == Place::SqliteMigration, "IF EXISTS");
                 self.wants(names.len() == 1, "one change of schema in a step");
             }
             Statement::AlterTable(table) if migration => self.judge_change(&table.operations),
@@ -170,133 +182,17 @@ impl Rules {
         let _ = statement.visit(self);
     }
 
-    fn wants(&mut self, there: bool, what: &str) {
+    pub fn wants(&mut self, there: bool, what: &str) {
         if !there {
             self.refuse(format!("without {what}"));
         }
     }
 
-    fn judge_change(&mut self, operations: &[AlterTableOperation]) {
-        self.wants(operations.len() == 1, "one change of schema in a step");
-        for operation in operations {
-            match operation {
-                AlterTableOperation::AddColumn {
-                    if_not_exists,
-                    column_def,
-                    ..
-                } => {
-                    self.wants(*if_not_exists, "IF NOT EXISTS");
-                    self.judge_column(column_def);
-                }
-                AlterTableOperation::DropColumn {
-                    if_exists,
-                    column_names,
-                    ..
-                } => {
-                    self.wants(*if_exists, "IF EXISTS");
-                    self.wants(column_names.len() == 1, "one change of schema in a step");
-                }
-                other => self.refuse(format!("a change of a table that is not portable: {other}")),
-            }
-        }
-    }
-
-    fn judge_table(&mut self, table: &CreateTable) {
-        if self.place == Place::Migration {
-            self.wants(table.if_not_exists, "IF NOT EXISTS");
-        }
-        if table.temporary || table.unlogged || table.query.is_some() || table.inherits.is_some() {
-            self.refuse("a table that is temporary, unlogged, or made of another");
-        }
-        if table.partition_by.is_some() || table.partition_of.is_some() {
-            self.refuse("a table in partitions");
-        }
-        let (mut primary, mut unique) = (Vec::new(), Vec::new());
-        for column in &table.columns {
-            self.judge_column(column);
-            for option in &column.options {
-                match option.option {
-                    ColumnOption::PrimaryKey(_) => primary.push(vec![column.name.value.clone()]),
-                    ColumnOption::Unique(_) => unique.push(vec![column.name.value.clone()]),
-                    _ => {}
-                }
-            }
-        }
-        for constraint in &table.constraints {
-            match constraint {
-                TableConstraint::PrimaryKey(key) => primary.push(self.columns(&key.columns)),
-                TableConstraint::Unique(key) => unique.push(self.columns(&key.columns)),
-                TableConstraint::Check(_) => {}
-                TableConstraint::ForeignKey(_) => self.refuse("a foreign key"),
-                other => self.refuse(format!("a constraint that is not portable: {other}")),
-            }
-        }
-        let name = last_of(&table.name);
-        self.wants(primary.len() == 1, "a primary key");
-        if WITHOUT_TENANT.contains(&name.as_str()) {
-            return;
-        }
-        for key in primary {
-            self.wants(
-                key.first().is_some_and(|first| first == "tenant"),
-                "the tenant as the first of its key",
-            );
-        }
-        for key in unique {
-            self.wants(key.contains(&"tenant".to_owned()), "the tenant in what is unique");
-        }
-    }
-
-    fn columns(&mut self, columns: &[IndexColumn]) -> Vec<String> {
-        let mut names = Vec::new();
-        for column in columns {
-            match &column.column.expr {
-                Expr::Identifier(name) if column.operator_class.is_none() => names.push(name.value.clone()),
-                other => self.refuse(format!("an index over an expression: {other}")),
-            }
-        }
-        names
-    }
-
-    fn judge_index(&mut self, index: &CreateIndex) {
-        if self.place == Place::Migration {
-            self.wants(index.if_not_exists, "IF NOT EXISTS");
-        }
-        if index.predicate.is_some() {
-            self.refuse("a partial index");
-        }
-        if index.using.is_some() || index.concurrently || !index.include.is_empty() || !index.with.is_empty() {
-            self.refuse("an index of a special kind");
-        }
-        let columns = self.columns(&index.columns);
-        let in_tenant = !WITHOUT_TENANT.contains(&last_of(&index.table_name).as_str());
-        if index.unique && in_tenant {
-            self.wants(columns.contains(&"tenant".to_owned()), "the tenant in what is unique");
-        }
-    }
-
-    fn judge_column(&mut self, column: &ColumnDef) {
-        self.judge_type(&column.data_type);
-        for option in &column.options {
-            match &option.option {
-                ColumnOption::NotNull
-                | ColumnOption::Null
-                | ColumnOption::Check(_)
-                | ColumnOption::PrimaryKey(_)
-                | ColumnOption::Unique(_) => {}
-                ColumnOption::Default(Expr::Value(_)) => {}
-                ColumnOption::Collation(name) => self.judge_collation(name),
-                ColumnOption::ForeignKey(_) => self.refuse("a foreign key"),
-                ColumnOption::Generated { .. } | ColumnOption::Identity(_) => self.refuse("a column that fills itself"),
-                other => self.refuse(format!("a column that is not portable: {other}")),
-            }
-        }
-    }
-
-    fn judge_type(&mut self, kind: &DataType) {
+    pub fn judge_type(&mut self, kind: &DataType) {
         let name = kind.to_string().to_uppercase();
         let allowed: &[&str] = match self.place {
             Place::SqliteStatement | Place::SqliteMigration => &SQLITE_TYPES,
+            Place::Citus => &["TEXT", "REGCLASS"],
             _ => &TYPES,
         };
         if !allowed.contains(&name.as_str()) {
@@ -304,7 +200,7 @@ impl Rules {
         }
     }
 
-    fn judge_collation(&mut self, name: &ObjectName) {
+    pub fn judge_collation(&mut self, name: &ObjectName) {
         if name.to_string() != "\"C\"" {
             self.refuse(format!("the collation {name}"));
         }
@@ -312,8 +208,12 @@ impl Rules {
 
     fn judge_function(&mut self, name: &ObjectName) {
         let name = name.to_string().to_lowercase();
-        let sqlite = matches!(self.place, Place::SqliteStatement | Place::SqliteMigration);
-        if !FUNCTIONS.contains(&name.as_str()) && !(sqlite && name == "length") {
+        let more: &[&str] = match self.place {
+            Place::SqliteStatement | Place::SqliteMigration => &["length", "pragma_table_info"],
+            Place::Citus => &CITUS_FUNCTIONS,
+            _ => &[],
+        };
+        if !FUNCTIONS.contains(&name.as_str()) && !more.contains(&name.as_str()) {
             self.refuse(format!("the function {name}"));
         }
     }
@@ -333,7 +233,8 @@ impl Visitor for Rules {
     }
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-        if last_of(name).starts_with("pg_") || last_of(name).starts_with("sqlite_") {
+        let own = last_of(name).starts_with("pg_") || last_of(name).starts_with("sqlite_");
+        if own && self.place != Place::Citus {
             self.refuse(format!("a look into the engine's own table {name}"));
         }
         ControlFlow::Continue(())

@@ -6,21 +6,16 @@
 //! unreadable, which fails the test. Tests within the sources do not count, nor do the migrations,
 //! which are files.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
-use syn::{Expr, Lit, Macro, Token};
+use syn::{Expr, Macro, Token};
 
-/// What stands for a value that a `format!` fills in.
-const FILLED_IN: [(&str, &str); 3] = [
-    ("table", "users"),
-    ("version", "1"),
-    // A text that is found by itself.
-    ("statement", "SELECT id FROM users"),
-];
+use super::names::{Names, arguments_of, is_template, is_test, name_of};
+
+/// Methods that make a statement, which is read where they do.
+const MADE_BY: [&str; 1] = ["select_last"];
 
 /// A text and the file that it is in.
 pub struct Text {
@@ -32,9 +27,8 @@ pub struct Text {
 
 /// All of them, and what cannot be read.
 pub fn all() -> (Vec<Text>, Vec<String>) {
-    let files: Vec<(String, syn::File)> = ["sql", "postgres", "sqlite", "inspect"]
-        .iter()
-        .flat_map(|folder| super::super::files_below(&format!("src/store/{folder}"), "rs"))
+    let files: Vec<(String, syn::File)> = super::super::files_below("src/store", "rs")
+        .into_iter()
         .map(|path: PathBuf| {
             let text = std::fs::read_to_string(&path).unwrap();
             (super::super::named(&path), syn::parse_file(&text).unwrap())
@@ -44,14 +38,10 @@ pub fn all() -> (Vec<Text>, Vec<String>) {
 }
 
 fn read(files: &[(String, syn::File)]) -> (Vec<Text>, Vec<String>) {
-    let mut names = Names::default();
-    for (file, parsed) in files {
-        names.file.clone_from(file);
-        names.visit_file(parsed);
-    }
+    let names = Names::of(files);
     let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     for (file, parsed) in files {
-        if names.tests.contains(file) {
+        if names.is_only_tests(file) {
             continue;
         }
         let mut reader = Reader {
@@ -71,148 +61,8 @@ fn read(files: &[(String, syn::File)]) -> (Vec<Text>, Vec<String>) {
         }
         unreadable.extend(reader.unreadable.into_iter().map(|what| format!("{file}: {what}")));
     }
-    let pieces = names.pieces.borrow();
-    found.retain(|text| text.is_run || !pieces.contains(&text.sql));
+    found.retain(|text| text.is_run || !names.is_piece(&text.sql));
     (found, unreadable)
-}
-
-/// What a name may stand for: constants, each in its file, and macros.
-#[derive(Default)]
-struct Names {
-    file: String,
-    constants: BTreeMap<(String, String), Expr>,
-    macros: BTreeMap<String, Template>,
-    /// Files that are only tests.
-    tests: BTreeSet<String>,
-    /// Constants that a `format!` begins with, so that they are no statements by themselves.
-    pieces: RefCell<BTreeSet<String>>,
-}
-
-/// A macro with one arm, as text.
-struct Template {
-    arguments: Vec<String>,
-    body: String,
-}
-
-impl Template {
-    fn of(tokens: &str) -> Option<Self> {
-        let (head, body) = tokens.split_once("=>")?;
-        if body.contains("=>") {
-            return None;
-        }
-        let arguments = head.split('$').skip(1).map(|rest| {
-            let word = rest.trim_start();
-            word.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-        });
-        let body = body.trim().trim_end_matches(';').trim();
-        Some(Self {
-            arguments: arguments.collect(),
-            body: body.strip_prefix('{')?.strip_suffix('}')?.replace("$ ", "$"),
-        })
-    }
-}
-
-impl Visit<'_> for Names {
-    fn visit_item_mod(&mut self, item: &syn::ItemMod) {
-        match is_test(&item.attrs) {
-            true => {
-                let folder = self.file.rsplit_once('/').map_or("", |(folder, _)| folder);
-                self.tests.insert(format!("{folder}/{}.rs", item.ident));
-            }
-            false => visit::visit_item_mod(self, item),
-        }
-    }
-
-    fn visit_item_const(&mut self, item: &syn::ItemConst) {
-        let key = (self.file.clone(), item.ident.to_string());
-        self.constants.insert(key, (*item.expr).clone());
-    }
-
-    fn visit_item_macro(&mut self, item: &syn::ItemMacro) {
-        if let Some(name) = &item.ident
-            && let Some(template) = Template::of(&item.mac.tokens.to_string())
-        {
-            self.macros.insert(name.to_string(), template);
-        }
-    }
-}
-
-impl Names {
-    fn constant(&self, file: &str, name: &str) -> Option<String> {
-        let own = self.constants.get(&(file.to_owned(), name.to_owned()));
-        let mut others = self.constants.iter().filter(|((_, other), _)| other == name);
-        let expr = match own {
-            Some(own) => own,
-            None => others.next().filter(|_| others.next().is_none())?.1,
-        };
-        self.text(file, expr)
-    }
-
-    /// The text that an expression is.
-    fn text(&self, file: &str, expr: &Expr) -> Option<String> {
-        match expr {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Str(text) => Some(text.value()),
-                _ => None,
-            },
-            Expr::Reference(reference) => self.text(file, &reference.expr),
-            Expr::Paren(paren) => self.text(file, &paren.expr),
-            Expr::Macro(call) => self.expanded(file, &call.mac),
-            Expr::Path(path) => {
-                let name = path.path.segments.last()?.ident.to_string();
-                self.constant(file, &name)
-            }
-            _ => None,
-        }
-    }
-
-    fn expanded(&self, file: &str, call: &Macro) -> Option<String> {
-        let name = name_of(call);
-        let arguments = arguments_of(call)?;
-        match name.as_str() {
-            "concat" => arguments.iter().map(|part| self.text(file, part)).collect(),
-            "format" => self.filled_in(file, &self.text(file, arguments.first()?)?),
-            _ => {
-                let template = self.macros.get(&name)?;
-                let mut body = template.body.clone();
-                for (argument, given) in template.arguments.iter().zip(&arguments) {
-                    let given = self.text(file, given)?;
-                    body = body.replace(&format!("${argument}"), &format!("{given:?}"));
-                }
-                self.text(file, &syn::parse_str(&body).ok()?)
-            }
-        }
-    }
-
-    fn filled_in(&self, file: &str, text: &str) -> Option<String> {
-        let mut parts = text.split('{');
-        let mut filled = parts.next()?.to_owned();
-        for part in parts {
-            let (hole, rest) = part.split_once('}')?;
-            match FILLED_IN.iter().find(|(name, _)| *name == hole) {
-                Some((_, value)) => filled.push_str(value),
-                None => {
-                    let piece = self.constant(file, hole)?;
-                    filled.push_str(&piece);
-                    self.pieces.borrow_mut().insert(piece);
-                }
-            }
-            filled.push_str(rest);
-        }
-        Some(filled)
-    }
-}
-
-fn name_of(call: &Macro) -> String {
-    call.path
-        .segments
-        .last()
-        .map_or(String::new(), |last| last.ident.to_string())
-}
-
-fn arguments_of(call: &Macro) -> Option<Vec<Expr>> {
-    let parsed = call.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated);
-    Some(parsed.ok()?.into_iter().collect())
 }
 
 /// Whether it is a statement, or looks like a piece of one.
@@ -228,6 +78,7 @@ fn is_sql(text: &str) -> bool {
         "COPY",
         "CREATE",
         "DELETE",
+        "DISCARD",
         "DO",
         "DROP",
         "EXPLAIN",
@@ -286,6 +137,7 @@ impl Reader<'_> {
                 _ if !counts => {}
                 (_, Some(text)) if !self.run.contains(&text) => self.run.push(text),
                 (_, Some(_)) | (Expr::Path(_), None) => {}
+                (given, None) if is_made_elsewhere(given) => {}
                 (_, None) => {
                     let what = "what is run with params![…] is neither a text nor a name";
                     self.unreadable.push(what.into());
@@ -301,14 +153,12 @@ impl Reader<'_> {
     }
 }
 
-fn is_test(attributes: &[syn::Attribute]) -> bool {
-    let gate = |attribute: &&syn::Attribute| {
-        attribute.path().is_ident("cfg")
-            && attribute
-                .parse_args::<syn::Path>()
-                .is_ok_and(|only| only.is_ident("test"))
-    };
-    attributes.iter().any(|attribute| gate(&attribute))
+fn is_made_elsewhere(given: &Expr) -> bool {
+    match given {
+        Expr::Reference(reference) => is_made_elsewhere(&reference.expr),
+        Expr::MethodCall(call) => MADE_BY.iter().any(|name| call.method == name),
+        _ => false,
+    }
 }
 
 impl Visit<'_> for Reader<'_> {
@@ -352,12 +202,6 @@ impl Visit<'_> for Reader<'_> {
             }
         }
     }
-}
-
-/// Whether its pieces are read where it is used.
-fn is_template(definition: &Macro) -> bool {
-    let template = Template::of(&definition.tokens.to_string());
-    template.is_some_and(|template| syn::parse_str::<Expr>(&template.body.replace('$', "")).is_ok())
 }
 
 #[cfg(test)]
