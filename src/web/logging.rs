@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Registry};
@@ -62,9 +62,19 @@ pub fn start(filter: &str, form: Form, clock: Arc<dyn Clock>) -> Result<Log, Log
     let log = Log(LogThread::start(std::io::stderr())?);
     let thread = log.0.clone();
     let lines = Lines::new(form, clock, move |line| thread.line(line));
-    Registry::default().with(filter).with(lines).try_init()?;
+    Registry::default()
+        .with(filter)
+        .with(filter_fn(|event| !tells_all(event.target())))
+        .with(lines)
+        .try_init()?;
     log_panics();
     Ok(log)
+}
+
+/// Whether what is logged from there holds secrets: the client of the database tells every value
+/// that it sends, so nobody may ask for that.
+fn tells_all(target: &str) -> bool {
+    target.starts_with("tokio_postgres")
 }
 
 fn log_panics() {

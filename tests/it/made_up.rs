@@ -22,7 +22,7 @@ fn make_up(document: &str, count: &Count) {
         println!("skipped: ONESELF_TEST_PYTHON names no Python with Schemathesis; ./test sets it");
         return;
     };
-    let installation = Installation::new();
+    let installation = Installation::on_named_store();
     let folder = installation.folder();
     std::fs::write(folder.join("tenant.json"), installation.credentials().to_string()).unwrap();
     let server = installation.serve();

@@ -13,7 +13,7 @@ const CLIENTS: usize = 64;
 
 #[test]
 fn sec_lnk_15_of_64_links_of_one_account_one_wins() {
-    let installation = Installation::new();
+    let installation = Installation::on_named_store();
     let server = installation.serve();
     installation.answer(&["tenant", "set", "acme", "link_unknown=create"]);
     let mut client = server.client();
@@ -83,7 +83,7 @@ fn sec_lnk_15_of_64_links_of_one_account_one_wins() {
 
 #[test]
 fn sec_lnk_16_of_two_parallel_unlinks_of_the_last_ways_in_one_is_refused() {
-    let installation = Installation::new();
+    let installation = Installation::on_named_store();
     let server = installation.serve();
     let mut client = server.client();
     let token = server.token();

@@ -55,7 +55,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 /// Runs a script against a server of its own over each protocol, and expects these numbers.
 fn run(program: &OsStr, script: &Path, calls: [(&str, usize); 2]) {
     for (protocol, calls) in calls {
-        let installation = Installation::new();
+        let installation = Installation::on_named_store();
         let folder = installation.folder();
         let client = [
             "client",
@@ -129,7 +129,7 @@ fn auth0_deploy_cli_exports_a_tenant() {
         println!("skipped: ONESELF_TEST_NODE names no folder with auth0-deploy-cli; ./test sets it");
         return;
     };
-    let installation = Installation::new();
+    let installation = Installation::on_named_store();
     let folder = installation.folder();
     throw_away_authority(folder);
     let mut command = installation.serve_command();

@@ -12,12 +12,16 @@ use serde_json::{Value, json};
 
 use super::http::Client;
 use super::shim::Shim;
+use crate::support::database::Database;
+use crate::support::kept::Kept;
 
 /// A data directory or a database with one tenant, `acme`, that has a connection to Twitter.
 pub struct Installation {
     folder: tempfile::TempDir,
     /// Where the commands and servers find the database, if it is one.
     database_url: Option<String>,
+    /// The database, if it goes with this.
+    kept: Option<Kept>,
     credentials: Value,
 }
 
@@ -32,10 +36,20 @@ impl Installation {
         Self::at(Some(url.to_owned()))
     }
 
+    /// Makes one on the store that `ONESELF_TEST_STORE` names.
+    pub fn on_named_store() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let kept = runtime.unwrap().block_on(Kept::new());
+        let mut installation = Self::at(kept.database().map(Database::url));
+        installation.kept = Some(kept);
+        installation
+    }
+
     fn at(database_url: Option<String>) -> Self {
         let mut installation = Self {
             folder: tempfile::tempdir().unwrap(),
             database_url,
+            kept: None,
             credentials: Value::Null,
         };
         installation.credentials = installation.answer(&["tenant", "create", "acme", "--json"]);
@@ -60,6 +74,23 @@ impl Installation {
     /// The data directory.
     pub fn data(&self) -> PathBuf {
         self.folder().join("data")
+    }
+
+    /// All that is kept, by the name of its file or table.
+    pub fn places(&self) -> Vec<(String, Vec<u8>)> {
+        match self.kept.as_ref().filter(|kept| kept.database().is_some()) {
+            None => {
+                let entries = std::fs::read_dir(self.data()).unwrap();
+                let files = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+                files
+                    .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+                    .collect()
+            }
+            Some(kept) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(kept.values())
+            }
+        }
     }
 
     /// What `tenant create` printed.

@@ -74,26 +74,29 @@ impl Kept {
             .unwrap()
             .map(|entry| entry.unwrap().path());
         for file in entries.filter(|path| path.is_file()) {
-            // One that is not there any more was part of a database.
+            // SQLite deletes files of its own while it works.
             if std::fs::read(file).is_ok_and(|bytes| is_in(&bytes)) {
                 return true;
             }
         }
-        let Some(database) = self.database() else { return false };
+        self.values().await.iter().any(|(_, value)| is_in(value))
+    }
+
+    /// Every value of every row, with the name of its table, if this is a database.
+    pub async fn values(&self) -> Vec<(String, Vec<u8>)> {
+        let Some(database) = self.database() else {
+            return Vec::new();
+        };
         let client = client(database).await;
         let tables = "SELECT table_schema || '.' || table_name FROM information_schema.tables
                       WHERE table_schema IN ('oneself', 'oneself_keys')";
+        let mut all = Vec::new();
         for table in rows_in_database(&client, tables).await.into_iter().flatten() {
-            let values = rows_in_database(&client, &format!("SELECT * FROM {table}")).await;
-            let found = values
-                .into_iter()
-                .flatten()
-                .any(|value| is_in(value.as_bytes()) || as_bytes(&value).is_some_and(|bytes| is_in(&bytes)));
-            if found {
-                return true;
-            }
+            let rows = rows_in_database(&client, &format!("SELECT * FROM {table}")).await;
+            let values = rows.into_iter().flatten();
+            all.extend(values.map(|value| (table.clone(), as_bytes(&value).unwrap_or(value.into_bytes()))));
         }
-        false
+        all
     }
 
     /// Has done what a server does after a while and when it ends: what SQLite has in its logs
