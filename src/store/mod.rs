@@ -14,7 +14,9 @@ pub mod jobs;
 pub mod ledger;
 mod logs;
 mod passwords;
+pub mod postgres;
 mod search;
+mod sql;
 pub mod sqlite;
 mod term_key;
 pub mod trail;
@@ -45,11 +47,14 @@ use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 
 /// Why the store cannot answer. Nothing of the act was kept.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Disk full, input or output error, read-only file: reads may go on.
     #[error("{0}")]
     Unavailable(String),
+    /// More is under way than it can do: later it may.
+    #[error("the store has too much to do")]
+    Busy,
     /// The store contradicts itself: table, column and row.
     #[error("the store contradicts itself: {0}")]
     Corrupt(String),
@@ -59,6 +64,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(why) => Self::StoreUnavailable(why),
+            StoreError::Busy => Self::Busy { retry_after: 1 },
             StoreError::Corrupt(_) => Self::internal(error),
         }
     }

@@ -298,6 +298,10 @@ impl Database {
         let file = self.file();
         match error {
             StoreError::Unavailable(why) => OpenError::Io { file, why },
+            StoreError::Busy => OpenError::Io {
+                file,
+                why: error.to_string(),
+            },
             StoreError::Corrupt(why) => OpenError::Corrupt { file, why },
         }
     }

@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::open::Database;
-use super::rows::Sql as _;
 use crate::store::StoreResult;
+use crate::store::sql::Sql;
+use crate::store::sql::rows::params;
 
 /// As many connections as there were reads at the same time.
 pub(super) struct Readers {
@@ -26,17 +27,17 @@ impl Readers {
     }
 
     /// Reads with several statements as of one moment.
-    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
+    pub fn read<T>(&self, read: impl FnOnce(&dyn Sql) -> StoreResult<T>) -> StoreResult<T> {
         self.read_one(|connection| {
-            connection.run("BEGIN", [])?;
+            connection.run("BEGIN", params![])?;
             let answer = read(connection)?;
-            connection.run("COMMIT", [])?;
+            connection.run("COMMIT", params![])?;
             Ok(answer)
         })
     }
 
     /// Reads with one statement.
-    pub fn read_one<T>(&self, read: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
+    pub fn read_one<T>(&self, read: impl FnOnce(&dyn Sql) -> StoreResult<T>) -> StoreResult<T> {
         let idle = self.idle.lock().pop();
         let connection = match idle {
             Some(connection) => connection,

@@ -8,15 +8,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection as Sqlite, params};
-
-use super::rows::{Json, Millis, Sql as _, corrupt};
-use super::writer::{Stop, Tx};
-use super::{SqliteStore, clients, connections, create_user, identities, keys, terms, users};
+use super::SqliteStore;
 use crate::domain::{Actor, EventKind, Identity, KeyOwner, NewEvent, Profile, User};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::store::StoreResult;
 use crate::store::ledger::{Contents, Loss};
+use crate::store::sql::rows::{Json, Millis, corrupt, params};
+use crate::store::sql::{
+    Engine, Sql, Step, Stop, Tx, clients, connections, create_user, identities, keys, terms, users,
+};
 
 /// How many entries share a commit.
 const AT_ONCE: usize = 500;
@@ -57,7 +57,7 @@ impl SqliteStore {
             ..Replayed::default()
         };
         // What is older than the data is done in it, and may have been undone since.
-        let known = self.data.read_one(ledger_batch)?;
+        let known = self.engine.data.read_one(ledger_batch)?;
         let later = ledger.losses.iter().filter(|(batch, _)| *batch > known);
         let later: Vec<Loss> = later.map(|(_, loss)| loss.clone()).collect();
         let places = Arc::new(self.places(&later)?);
@@ -65,7 +65,7 @@ impl SqliteStore {
             let losses = losses.to_vec();
             let places = Arc::clone(&places);
             let done = self
-                .writer
+                .engine
                 .act(vec![], move |tx, _| {
                     let mut done = Replayed::default();
                     for loss in &losses {
@@ -85,8 +85,8 @@ impl SqliteStore {
             sum.connections += done.connections;
         }
         let last = ledger.last_batch.max(known);
-        self.writer
-            .act(vec![], move |tx, _| Ok(set_ledger_batch(tx.sql, last)?))
+        self.engine
+            .act(vec![], move |tx, _| Ok(set_ledger_batch(tx.sql(), last)?))
             .await?;
         Ok(sum)
     }
@@ -105,15 +105,14 @@ impl SqliteStore {
                 _ => {}
             }
         }
-        self.data.read_one(|sql| {
-            let mut statement = sql.statement("SELECT tenant, id, user_id FROM identities")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
+        self.engine.data.read_one(|sql| {
+            let all = "SELECT tenant, id, user_id FROM identities";
+            sql.walk(all, params![], &mut |row| {
                 if let Some(users) = places.get_mut(&(row.get(0)?, row.get(1)?)) {
                     users.push(row.get(2)?);
                 }
-            }
-            Ok(())
+                Ok(Step::Next)
+            })
         })?;
         Ok(places)
     }
@@ -124,31 +123,32 @@ impl SqliteStore {
     /// # Errors
     /// Those of the store.
     pub async fn erase_unopenable(&self) -> StoreResult<u64> {
-        let owners: Vec<(TenantId, UserId)> = self.data.read_one(|sql| {
+        let owners: Vec<(TenantId, UserId)> = self.engine.data.read_one(|sql| {
             sql.all(
                 "SELECT DISTINCT tenant, user_id FROM identities WHERE has_tokens = 1",
-                [],
+                params![],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
         })?;
         let mut without = Vec::new();
         for (tenant, user) in owners {
             let key = self
+                .engine
                 .keys
                 .read_one(|sql| keys::find(sql, tenant, KeyOwner::User(user)))?;
             if key.is_none() {
                 without.push((tenant, user));
             }
         }
-        self.writer
+        self.engine
             .act(vec![], move |tx, _| {
                 let mut erased = 0;
                 for (tenant, user) in &without {
-                    for mut identity in identities::of_user(tx.sql, *tenant, *user)? {
+                    for mut identity in identities::of_user(tx.sql(), *tenant, *user)? {
                         if identity.has_tokens {
-                            identities::delete_tokens(tx.sql, *tenant, &identity)?;
+                            identities::delete_tokens(tx.sql(), *tenant, &identity)?;
                             identity.has_tokens = false;
-                            identities::update(tx.sql, *tenant, &identity)?;
+                            identities::update(tx.sql(), *tenant, &identity)?;
                             erased += 1;
                         }
                     }
@@ -160,19 +160,19 @@ impl SqliteStore {
 }
 
 /// Has the data know up to which commit it is as the ledger tells.
-pub(super) fn set_ledger_batch(data: &Sqlite, batch: u64) -> StoreResult<()> {
+pub(super) fn set_ledger_batch(data: &dyn Sql, batch: u64) -> StoreResult<()> {
     let batch = i64::try_from(batch).map_err(corrupt)?;
     data.run(
         "INSERT INTO meta (name, value) VALUES ('ledger_batch', ?1)
          ON CONFLICT (name) DO UPDATE SET value = ?1",
-        [batch],
+        params![batch],
     )?;
     Ok(())
 }
 
 /// The last commit that the ledger told of, as far as the data knows.
-pub(super) fn ledger_batch(data: &Sqlite) -> StoreResult<u64> {
-    let batch: Option<i64> = data.first("SELECT value FROM meta WHERE name = 'ledger_batch'", [], |row| {
+pub(super) fn ledger_batch(data: &dyn Sql) -> StoreResult<u64> {
+    let batch: Option<i64> = data.first("SELECT value FROM meta WHERE name = 'ledger_batch'", params![], |row| {
         row.get(0)
     })?;
     u64::try_from(batch.unwrap_or(0)).map_err(corrupt)
@@ -182,10 +182,10 @@ pub(super) fn ledger_batch(data: &Sqlite) -> StoreResult<u64> {
 type Done = Result<(), Stop<Replayed>>;
 
 /// Makes one thing gone again.
-fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> Done {
+fn again(tx: &mut dyn Tx, places: &Places, loss: &Loss, done: &mut Replayed) -> Done {
     match loss {
         Loss::User { tenant, user } => {
-            if users::version(tx.sql, *tenant, *user)?.is_some() {
+            if users::version(tx.sql(), *tenant, *user)?.is_some() {
                 erase_user(tx, *tenant, *user)?;
                 done.users += 1;
             }
@@ -214,15 +214,15 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             epoch,
             blocked,
         } => {
-            if let Some(old) = users::find(tx.sql, *tenant, *user)?
+            if let Some(old) = users::find(tx.sql(), *tenant, *user)?
                 && old.epoch <= *epoch
             {
                 let mut user = old.clone();
                 (user.epoch, user.kept) = (*epoch, None);
                 user.blocked = blocked.or(user.blocked);
                 user.version += 1;
-                users::put(tx.sql, *tenant, &user)?;
-                terms::update_user(tx.sql, *tenant, &old)?;
+                users::put(tx.sql(), *tenant, &user)?;
+                terms::update_user(tx.sql(), *tenant, &old)?;
                 done.sessions += 1;
             }
         }
@@ -230,7 +230,7 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             if let Some(found) = find(tx, places, *tenant, *user, *identity)?
                 && found.has_password
             {
-                tx.sql.run(
+                tx.sql().run(
                     "UPDATE identities SET password = NULL WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
                     params![tenant, found.user, found.position],
                 )?;
@@ -243,7 +243,7 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             pair,
             until,
         } => {
-            let spent = tx.sql.run(
+            let spent = tx.sql().run(
                 "INSERT INTO spent_proofs (tenant, token, pair, ends_at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT DO NOTHING",
                 params![tenant, token, pair, Millis(*until)],
@@ -251,21 +251,22 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             done.proofs += spent as u64;
         }
         Loss::Client { client, secret, epoch } => {
-            let rotated = tx.sql.run(
+            let rotated = tx.sql().run(
                 "UPDATE clients SET secret = ?3, epoch = ?4 WHERE tenant = ?1 AND id = ?2 AND epoch < ?4",
                 params![client.tenant(), client, secret, epoch],
             )?;
             done.credentials += rotated as u64;
         }
         Loss::Connection { tenant, connection } => {
-            match connections::retire(tx, *tenant, *connection, tx.now(), Actor::Operator) {
+            let now = tx.now();
+            match connections::retire(tx, *tenant, *connection, now, Actor::Operator) {
                 Ok(retired) => done.connections += u64::from(retired),
                 Err(Stop::Failed(error)) => return Err(Stop::Failed(error)),
                 Err(Stop::Refused(_)) => {}
             }
         }
         Loss::ClientGone { client } => {
-            done.credentials += u64::from(clients::remove(tx.sql, *client)?);
+            done.credentials += u64::from(clients::remove(tx.sql(), *client)?);
         }
         Loss::Credentials {
             tenant,
@@ -273,7 +274,7 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
             kii_client_secret,
             knodes_customer_secret,
         } => {
-            let rotated = tx.sql.run(
+            let rotated = tx.sql().run(
                 "UPDATE tenants SET kii_app_key = ?2, kii_client_secret = ?3, knodes_customer_secret = ?4 WHERE id = ?1",
                 params![tenant, kii_app_key, kii_client_secret, knodes_customer_secret],
             )?;
@@ -285,24 +286,24 @@ fn again(tx: &mut Tx<'_>, places: &Places, loss: &Loss, done: &mut Replayed) -> 
 
 /// The identity, wherever it may be.
 fn find(
-    tx: &Tx<'_>,
+    tx: &dyn Tx,
     places: &Places,
     tenant: TenantId,
     user: UserId,
     identity: IdentityId,
 ) -> StoreResult<Option<Identity>> {
-    if let Some(found) = identities::of(tx.sql, tenant, user, identity)? {
+    if let Some(found) = identities::of(tx.sql(), tenant, user, identity)? {
         return Ok(Some(found));
     }
     for user in places.get(&(tenant, identity)).into_iter().flatten() {
-        if let Some(found) = identities::of(tx.sql, tenant, *user, identity)? {
+        if let Some(found) = identities::of(tx.sql(), tenant, *user, identity)? {
             return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
-fn event(tx: &Tx<'_>, user: UserId, kind: EventKind) -> NewEvent {
+fn event(tx: &dyn Tx, user: UserId, kind: EventKind) -> NewEvent {
     NewEvent {
         kind,
         user,
@@ -312,7 +313,7 @@ fn event(tx: &Tx<'_>, user: UserId, kind: EventKind) -> NewEvent {
     }
 }
 
-fn erase_user(tx: &mut Tx<'_>, tenant: TenantId, user: UserId) -> Done {
+fn erase_user(tx: &mut dyn Tx, tenant: TenantId, user: UserId) -> Done {
     let deleted = event(tx, user, EventKind::UserDeleted);
     match create_user::delete_user(tx, tenant, user, &deleted) {
         Ok(_) | Err(Stop::Refused(_)) => Ok(()),
@@ -322,19 +323,19 @@ fn erase_user(tx: &mut Tx<'_>, tenant: TenantId, user: UserId) -> Done {
 
 /// Erases an identity. With the one that she was born with a user goes, unless she has others:
 /// then the next one takes its place.
-fn erase(tx: &mut Tx<'_>, tenant: TenantId, identity: &Identity) -> Done {
+fn erase(tx: &mut dyn Tx, tenant: TenantId, identity: &Identity) -> Done {
     let user = identity.user;
     if identity.is_primary() {
-        let all = identities::of_user(tx.sql, tenant, user)?;
+        let all = identities::of_user(tx.sql(), tenant, user)?;
         let Some(next) = all.get(1) else {
             return erase_user(tx, tenant, user);
         };
-        terms::delete_user(tx.sql, tenant, user)?;
-        identities::delete(tx.sql, tenant, identity)?;
+        terms::delete_user(tx.sql(), tenant, user)?;
+        identities::delete(tx.sql(), tenant, identity)?;
         promote(tx, tenant, next)?;
-        terms::insert_user(tx.sql, tenant, user)?;
+        terms::insert_user(tx.sql(), tenant, user)?;
     } else {
-        identities::delete(tx.sql, tenant, identity)?;
+        identities::delete(tx.sql(), tenant, identity)?;
     }
     let kind = EventKind::IdentityFreed {
         identity: identity.id,
@@ -346,35 +347,35 @@ fn erase(tx: &mut Tx<'_>, tenant: TenantId, identity: &Identity) -> Done {
 }
 
 /// Makes an identity the primary of its user, whose profile is its own from now on.
-fn promote(tx: &Tx<'_>, tenant: TenantId, next: &Identity) -> StoreResult<()> {
-    terms::delete_account(tx.sql, tenant, next)?;
-    tx.sql.run(
+fn promote(tx: &dyn Tx, tenant: TenantId, next: &Identity) -> StoreResult<()> {
+    terms::delete_account(tx.sql(), tenant, next)?;
+    tx.sql().run(
         "UPDATE identities SET position = 0, profile = ?4 WHERE tenant = ?1 AND user_id = ?2 AND position = ?3",
         params![tenant, next.user, next.position, Json(Profile::default())],
     )?;
-    if let Some(mut user) = users::find(tx.sql, tenant, next.user)? {
+    if let Some(mut user) = users::find(tx.sql(), tenant, next.user)? {
         user.profile = next.profile.clone();
         user.version += 1;
         user.updated_at = tx.now();
-        users::put(tx.sql, tenant, &user)?;
+        users::put(tx.sql(), tenant, &user)?;
     }
     Ok(())
 }
 
 /// Makes the identity the primary of a user of its own, without its tokens.
-fn split(tx: &mut Tx<'_>, tenant: TenantId, identity: &Identity, to: UserId) -> Done {
-    let taken = users::version(tx.sql, tenant, to)?.is_some()
-        || create_user::is_birthplace_taken(tx.sql, tenant, &identity.key)?;
+fn split(tx: &mut dyn Tx, tenant: TenantId, identity: &Identity, to: UserId) -> Done {
+    let taken = users::version(tx.sql(), tenant, to)?.is_some()
+        || create_user::is_birthplace_taken(tx.sql(), tenant, &identity.key)?;
     if taken {
         return erase(tx, tenant, identity);
     }
-    tx.sql
+    tx.sql()
         .run("DELETE FROM aliases WHERE tenant = ?1 AND id = ?2", params![tenant, to])?;
     let mut user = User::new(to, identity.profile.clone(), tx.now());
     user.epoch = NEW_EPOCH + tx.now().as_millisecond();
-    users::put(tx.sql, tenant, &user)?;
-    identities::hand_over(tx.sql, tenant, identity, to, 0, &Profile::default(), None)?;
-    terms::insert_user(tx.sql, tenant, to)?;
+    users::put(tx.sql(), tenant, &user)?;
+    identities::hand_over(tx.sql(), tenant, identity, to, 0, &Profile::default(), None)?;
+    terms::insert_user(tx.sql(), tenant, to)?;
     let connection = identity.key.connection;
     let kind = EventKind::IdentitySplit {
         identity: identity.id,

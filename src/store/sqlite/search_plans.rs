@@ -3,9 +3,9 @@
 
 use rusqlite::Connection;
 
-use super::search::*;
-use super::search_order::{CREATED_DOWN, IDS, IDS_DOWN, PRIMARIES, VALUES, VALUES_DOWN};
-use super::{search_order, users};
+use crate::store::sql::search::*;
+use crate::store::sql::search_order::{CREATED_DOWN, IDS, IDS_DOWN, PRIMARIES, VALUES, VALUES_DOWN};
+use crate::store::sql::{search_order, users};
 
 /// What a statement does, step by step.
 fn plan(statement: &str) -> String {

@@ -20,19 +20,20 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Log;
-use super::events::{self, EventIds};
-use super::keys::{self, KeyRow};
-use super::known::Known;
 use super::replay;
-use super::rows::{Sql as _, corrupt};
 use crate::clock::{Clock, Random};
 use crate::domain::{KeyOwner, NewEvent, WrappedKey};
 use crate::id::{TenantId, UserId};
 use crate::store::ledger::{Ledger, Loss};
+use crate::store::sql::events::{self, EventIds};
+use crate::store::sql::keys::{self, KeyRow};
+use crate::store::sql::known::Known;
+use crate::store::sql::rows::{corrupt, params};
+use crate::store::sql::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
 use crate::store::{StoreError, StoreResult};
 
 /// How many acts wait before whoever comes next has to.
@@ -42,10 +43,10 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 256;
 
 /// What an act works with: the open transaction, and what must go with it.
-pub(super) struct Tx<'a> {
-    pub sql: &'a Connection,
+struct Open<'a> {
+    sql: &'a Connection,
     clock: &'a dyn Clock,
-    pub random: &'a dyn Random,
+    random: &'a dyn Random,
     ids: &'a mut EventIds,
     doomed: &'a mut Vec<(TenantId, UserId)>,
     losses: &'a mut Vec<Loss>,
@@ -53,41 +54,30 @@ pub(super) struct Tx<'a> {
     outdated: &'a mut bool,
 }
 
-impl Tx<'_> {
-    /// Writes down what happened.
-    pub fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
-        let id = self.ids.next(self.clock, self.random);
-        events::insert(self.sql, tenant, id, event)
+impl Tx for Open<'_> {
+    fn sql(&self) -> &dyn Sql {
+        self.sql
     }
 
-    /// Has the ledger say, before this is committed, that something is gone for good.
-    pub fn lose(&mut self, loss: Loss) {
+    /// Nobody else writes.
+    fn lock(&mut self, _: Lock) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
+        let id = self.ids.next(self.clock, self.random);
+        events::insert(self.sql, events::Place::Last, tenant, id, event)
+    }
+
+    fn lose(&mut self, loss: Loss) {
         self.losses.push(loss);
     }
 
-    /// Says that what the batch loses stands in the ledger already.
-    pub fn lost_before(&mut self) {
+    fn lost_before(&mut self) {
         self.losses.clear();
     }
 
-    /// Has the key of a user deleted once this is committed, unless she is in the data then.
-    pub fn sweep_key(&mut self, tenant: TenantId, user: UserId) {
-        let nothing = WrappedKey(Vec::new());
-        self.unused.push(KeyRow::Owned(tenant, KeyOwner::User(user), nothing));
-    }
-
-    /// Has what is known in memory forgotten once this is committed.
-    pub fn outdate_known(&mut self) {
-        *self.outdated = true;
-    }
-
-    /// The writer's own time, for what comes with none.
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// Has the key of a user deleted once this is committed.
-    pub fn doom_key(&mut self, tenant: TenantId, user: UserId) -> StoreResult<()> {
+    fn doom_key(&mut self, tenant: TenantId, user: UserId) -> StoreResult<()> {
         self.sql.run(
             "INSERT INTO key_deletions (tenant, user_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
             params![tenant, user],
@@ -95,46 +85,35 @@ impl Tx<'_> {
         self.doomed.push((tenant, user));
         Ok(())
     }
-}
 
-/// Whether the keys that came with an act are in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NewKeys {
-    /// They are, or there were none.
-    Kept,
-    /// Another act was first, so none of them was kept.
-    Exist,
-}
+    fn sweep_key(&mut self, tenant: TenantId, user: UserId) -> StoreResult<()> {
+        let nothing = WrappedKey(Vec::new());
+        self.unused.push(KeyRow::Owned(tenant, KeyOwner::User(user), nothing));
+        Ok(())
+    }
 
-/// Why an act stops. Nothing of it stays.
-pub(super) enum Stop<T> {
-    /// As it may: this is its outcome.
-    Refused(Box<T>),
-    /// As it should not.
-    Failed(StoreError),
-}
+    fn outdate_known(&mut self) {
+        *self.outdated = true;
+    }
 
-impl<T> Stop<T> {
-    /// With this outcome, as it may.
-    pub fn refused(outcome: T) -> Self {
-        Self::Refused(Box::new(outcome))
+    fn changes(&self) -> u64 {
+        self.sql.total_changes()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn random(&self) -> &dyn Random {
+        self.random
     }
 }
-
-impl<T> From<StoreError> for Stop<T> {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// How an act ends.
-pub(super) type Verdict<T> = Result<T, Stop<T>>;
 
 /// An act in the queue, whatever its outcome is.
 trait Act: Send {
     fn keys(&self) -> &[KeyRow];
     /// Whether it was done rather than refused. What counts is how it ended last.
-    fn run(&mut self, tx: &mut Tx<'_>, keys: NewKeys) -> StoreResult<bool>;
+    fn run(&mut self, tx: &mut dyn Tx, keys: NewKeys) -> StoreResult<bool>;
     /// Answers, once it is known that the outcome stays or why it does not.
     fn answer(self: Box<Self>, error: Option<StoreError>);
 }
@@ -149,13 +128,13 @@ struct Waiting<T, F> {
 impl<T, F> Act for Waiting<T, F>
 where
     T: Send,
-    F: Fn(&mut Tx<'_>, NewKeys) -> Verdict<T> + Send,
+    F: Fn(&mut dyn Tx, NewKeys) -> Verdict<T> + Send,
 {
     fn keys(&self) -> &[KeyRow] {
         &self.keys
     }
 
-    fn run(&mut self, tx: &mut Tx<'_>, keys: NewKeys) -> StoreResult<bool> {
+    fn run(&mut self, tx: &mut dyn Tx, keys: NewKeys) -> StoreResult<bool> {
         let (outcome, done) = match (self.act)(tx, keys) {
             Ok(outcome) => (outcome, true),
             Err(Stop::Refused(outcome)) => (*outcome, false),
@@ -194,7 +173,7 @@ impl Writer {
         random: Arc<dyn Random>,
     ) -> StoreResult<Self> {
         let ids = EventIds::after_all(&data)?;
-        let doomed = data.all("SELECT tenant, user_id FROM key_deletions", [], |row| {
+        let doomed = (&data as &dyn Sql).all("SELECT tenant, user_id FROM key_deletions", params![], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
         let mut thread = Thread {
@@ -222,11 +201,11 @@ impl Writer {
     }
 
     /// Queues an act and waits until it is kept, refused, or has failed.
-    pub async fn act<T, F>(&self, keys: Vec<KeyRow>, act: F) -> StoreResult<T>
-    where
-        T: Send + 'static,
-        F: Fn(&mut Tx<'_>, NewKeys) -> Verdict<T> + Send + 'static,
-    {
+    pub async fn act<T: Send + 'static>(
+        &self,
+        keys: Vec<KeyRow>,
+        act: impl Fn(&mut dyn Tx, NewKeys) -> Verdict<T> + Send + 'static,
+    ) -> StoreResult<T> {
         let stopped = || StoreError::Unavailable("the store is closed".into());
         let (reply, answer) = oneshot::channel();
         let act = Box::new(Waiting {
@@ -342,11 +321,11 @@ impl Thread {
         if batch.acts.iter().all(|(act, _)| act.keys().is_empty()) {
             return Ok(());
         }
-        self.keys.run("BEGIN IMMEDIATE", [])?;
+        self.keys.run("BEGIN IMMEDIATE", params![])?;
         for (act, kept) in &mut batch.acts {
             *kept = keys::insert(&self.keys, act.keys())?;
         }
-        self.keys.run("COMMIT", [])?;
+        self.keys.run("COMMIT", params![])?;
         Ok(())
     }
 
@@ -363,7 +342,7 @@ impl Thread {
         if !ran.losses.is_empty() {
             self.write_losses(&ran.losses)?;
         }
-        let committed = self.data.run("COMMIT", []);
+        let committed = self.data.run("COMMIT", params![]);
         if ran.outdated {
             self.known.forget();
         }
@@ -382,7 +361,7 @@ impl Thread {
     fn run_acts(&mut self, batch: &mut Batch, savepoints: Savepoints) -> StoreResult<Option<Ran>> {
         let mut ran = Ran::default();
         let data = &self.data;
-        data.run("BEGIN IMMEDIATE", [])?;
+        data.run("BEGIN IMMEDIATE", params![])?;
         for (tenant, user) in &self.erased {
             data.run(
                 "DELETE FROM key_deletions WHERE tenant = ?1 AND user_id = ?2",
@@ -394,9 +373,9 @@ impl Thread {
             let losses_before = ran.losses.len();
             let changes_before = data.total_changes();
             if savepoints == Savepoints::Each {
-                data.run("SAVEPOINT act", [])?;
+                data.run("SAVEPOINT act", params![])?;
             }
-            let mut tx = Tx {
+            let mut tx = Open {
                 sql: data,
                 clock: self.clock.as_ref(),
                 random: self.random.as_ref(),
@@ -419,7 +398,7 @@ impl Thread {
             };
             if !done {
                 if savepoints == Savepoints::Each {
-                    data.run("ROLLBACK TO act", [])?;
+                    data.run("ROLLBACK TO act", params![])?;
                 } else if data.total_changes() != changes_before {
                     return Ok(None);
                 }
@@ -430,7 +409,7 @@ impl Thread {
                 }
             }
             if savepoints == Savepoints::Each {
-                data.run("RELEASE act", [])?;
+                data.run("RELEASE act", params![])?;
             }
         }
         Ok(Some(ran))
@@ -450,7 +429,7 @@ impl Thread {
         let done = self.data.run(
             "INSERT INTO meta (name, value) VALUES ('failed_batches', 1)
              ON CONFLICT (name) DO UPDATE SET value = value + 1",
-            [],
+            params![],
         );
         if let Err(error) = &done {
             roll_back(&self.data);
@@ -464,11 +443,11 @@ impl Thread {
         if self.doomed.is_empty() {
             return Ok(());
         }
-        self.keys.run("BEGIN IMMEDIATE", [])?;
+        self.keys.run("BEGIN IMMEDIATE", params![])?;
         for (tenant, user) in &self.doomed {
             keys::delete(&self.keys, *tenant, KeyOwner::User(*user))?;
         }
-        self.keys.run("COMMIT", [])?;
+        self.keys.run("COMMIT", params![])?;
         self.erased.append(&mut self.doomed);
         Ok(())
     }
@@ -478,11 +457,11 @@ impl Thread {
         if unused.is_empty() {
             return Ok(());
         }
-        self.keys.run("BEGIN IMMEDIATE", [])?;
+        self.keys.run("BEGIN IMMEDIATE", params![])?;
         for row in unused {
             keys::delete_unless_owned(&self.keys, &self.data, row)?;
         }
-        self.keys.run("COMMIT", [])?;
+        self.keys.run("COMMIT", params![])?;
         Ok(())
     }
 }
@@ -490,7 +469,7 @@ impl Thread {
 /// Ends a transaction that may have ended by itself.
 fn roll_back(connection: &Connection) {
     if !connection.is_autocommit()
-        && let Err(error) = connection.run("ROLLBACK", [])
+        && let Err(error) = connection.run("ROLLBACK", params![])
     {
         tracing::error!(%error, "a transaction cannot be rolled back");
     }

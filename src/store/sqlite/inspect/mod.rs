@@ -10,15 +10,15 @@ mod trail;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection as Sqlite, OpenFlags, params};
+use rusqlite::OpenFlags;
 
 use super::copy::Part;
 use super::replay;
-use super::rows::Sql as _;
-use super::{identities, keys, tenants, users};
 use crate::domain::{Connection, Identity, KeyOwner, WrappedKey};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Sealed;
+use crate::store::sql::rows::params;
+use crate::store::sql::{Sql, Step, identities, keys, tenants, users};
 use crate::store::{StoreError, StoreResult, StoredSigningKey};
 
 /// How many identities are compared with the events at a time, which bounds the memory.
@@ -174,8 +174,8 @@ const OF_DATA: [(&str, &str); 18] = [
 
 /// The files, open to be looked through.
 pub struct Inspection {
-    data: Sqlite,
-    keys: Option<Sqlite>,
+    data: Box<dyn Sql>,
+    keys: Option<Box<dyn Sql>>,
 }
 
 impl Inspection {
@@ -195,7 +195,7 @@ impl Inspection {
     /// # Errors
     /// Those of the files.
     pub fn counts(&self) -> StoreResult<Counts> {
-        let count = |table: &str| number(&self.data, &format!("SELECT count(*) FROM {table}"));
+        let count = |table: &str| number(&*self.data, &format!("SELECT count(*) FROM {table}"));
         Ok(Counts {
             tenants: count("tenants")?,
             users: count("users")?,
@@ -213,8 +213,8 @@ impl Inspection {
         let mut found = Vec::new();
         for (what, sql) in OF_DATA {
             let sql = format!("WITH found (example) AS ({sql}) SELECT count(*), min(example) FROM found");
-            let row = self.data.first(&sql, [], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, Option<String>>(1)?))
+            let row = self.data.first(&sql, params![], |row| {
+                Ok((row.get::<i64>(0)?, row.get::<Option<String>>(1)?))
             })?;
             if let Some((count, example)) = row
                 && count > 0
@@ -252,10 +252,10 @@ impl Inspection {
     }
 
     /// Reads what must be of one moment.
-    fn at_one_moment<T>(&self, read: impl FnOnce(&Sqlite) -> StoreResult<T>) -> StoreResult<T> {
-        self.data.run("BEGIN", [])?;
-        let answer = read(&self.data);
-        self.data.run("COMMIT", [])?;
+    fn at_one_moment<T>(&self, read: impl FnOnce(&dyn Sql) -> StoreResult<T>) -> StoreResult<T> {
+        self.data.run("BEGIN", params![])?;
+        let answer = read(&*self.data);
+        self.data.run("COMMIT", params![])?;
         answer
     }
 
@@ -265,10 +265,12 @@ impl Inspection {
     /// # Errors
     /// Those of the files.
     pub fn without_key(&self) -> StoreResult<Vec<Finding>> {
-        let Some(keys) = &self.keys else { return Ok(Vec::new()) };
+        let Some(keys) = self.keys.as_deref() else {
+            return Ok(Vec::new());
+        };
         let mut missing = Vec::new();
         for (tenant, user) in pairs(
-            &self.data,
+            &*self.data,
             "SELECT DISTINCT tenant, user_id FROM identities WHERE has_tokens = 1",
         )? {
             let gone = || Ok::<_, StoreError>(keys::find(keys, tenant, KeyOwner::User(user))?.is_none());
@@ -291,7 +293,9 @@ impl Inspection {
     /// # Errors
     /// Those of the files.
     pub fn unused_keys(&self, apart: Duration) -> StoreResult<Vec<(TenantId, UserId)>> {
-        let Some(keys) = &self.keys else { return Ok(Vec::new()) };
+        let Some(keys) = self.keys.as_deref() else {
+            return Ok(Vec::new());
+        };
         let unused = |(tenant, user): &(TenantId, UserId)| -> StoreResult<bool> {
             let owned = self.data.any(
                 "SELECT 1 FROM users WHERE tenant = ?1 AND id = ?2",
@@ -323,22 +327,22 @@ impl Inspection {
     /// # Errors
     /// Those of the files.
     pub fn samples(&self, at_most: u64) -> StoreResult<Vec<Sample>> {
-        let Some(keys) = &self.keys else { return Ok(Vec::new()) };
-        let all = number(&self.data, "SELECT count(*) FROM identities WHERE has_tokens = 1")?;
+        let Some(keys) = self.keys.as_deref() else {
+            return Ok(Vec::new());
+        };
+        let all = number(&*self.data, "SELECT count(*) FROM identities WHERE has_tokens = 1")?;
         let step = all.div_ceil(at_most.max(1)).max(1);
         let mut chosen: Vec<(TenantId, UserId, IdentityId)> = Vec::new();
         {
-            let mut statement = self
-                .data
-                .statement("SELECT tenant, user_id, id FROM identities WHERE has_tokens = 1")?;
-            let mut rows = statement.query([])?;
+            let all = "SELECT tenant, user_id, id FROM identities WHERE has_tokens = 1";
             let mut n = 0_u64;
-            while let Some(row) = rows.next()? {
+            self.data.walk(all, params![], &mut |row| {
                 if n.is_multiple_of(step) {
                     chosen.push((row.get(0)?, row.get(1)?, row.get(2)?));
                 }
                 n += 1;
-            }
+                Ok(Step::Next)
+            })?;
         }
         let mut samples = Vec::with_capacity(chosen.len());
         for (tenant, user, id) in chosen {
@@ -365,9 +369,9 @@ impl Inspection {
     /// Those of the file.
     pub fn is_as_read(&self, sample: &Sample) -> StoreResult<bool> {
         let (tenant, identity) = (sample.tenant, &sample.identity);
-        let now = identities::of(&self.data, tenant, identity.user, identity.id)?;
+        let now = identities::of(&*self.data, tenant, identity.user, identity.id)?;
         Ok(now.as_ref() == Some(identity)
-            && identities::find_tokens(&self.data, tenant, identity.id)?.as_ref() == Some(&sample.sealed))
+            && identities::find_tokens(&*self.data, tenant, identity.id)?.as_ref() == Some(&sample.sealed))
     }
 
     /// The keys of every tenant, by its name.
@@ -375,23 +379,25 @@ impl Inspection {
     /// # Errors
     /// Those of the files.
     pub fn tenants(&self) -> StoreResult<Vec<TenantKeys>> {
-        let Some(keys) = &self.keys else { return Ok(Vec::new()) };
+        let Some(keys) = self.keys.as_deref() else {
+            return Ok(Vec::new());
+        };
         let mut all = Vec::new();
-        for tenant in tenants::list(&self.data)? {
+        for tenant in tenants::list(&*self.data)? {
             let id = tenant.id;
             let user_keys = keys.first(
                 "SELECT count(*) FROM keys WHERE tenant = ?1 AND length(owner) = 12",
-                [id],
-                |row| row.get::<_, i64>(0),
+                params![id],
+                |row| row.get::<i64>(0),
             )?;
             all.push(TenantKeys {
                 tenant: id,
                 name: tenant.name,
-                users: users::count(&self.data, id)?,
+                users: users::count(&*self.data, id)?,
                 key: keys::find_tenant(keys, id)?,
                 service_key: keys::find(keys, id, KeyOwner::Service)?,
                 user_keys: user_keys.unwrap_or(0).unsigned_abs(),
-                connections: tenants::list_connections(&self.data, id)?,
+                connections: tenants::list_connections(&*self.data, id)?,
             });
         }
         Ok(all)
@@ -402,7 +408,7 @@ impl Inspection {
     /// # Errors
     /// Those of the file.
     pub fn ledger_batch(&self) -> StoreResult<u64> {
-        replay::ledger_batch(&self.data)
+        replay::ledger_batch(&*self.data)
     }
 
     /// The value by which the root key is recognised; `None` while no key was ever used.
@@ -410,7 +416,7 @@ impl Inspection {
     /// # Errors
     /// Those of the file.
     pub fn key_check(&self) -> StoreResult<Option<[u8; 32]>> {
-        self.keys.as_ref().map_or(Ok(None), keys::find_check)
+        self.keys.as_deref().map_or(Ok(None), keys::find_check)
     }
 
     /// The signing keys, newest first.
@@ -418,31 +424,31 @@ impl Inspection {
     /// # Errors
     /// Those of the file.
     pub fn signing_keys(&self) -> StoreResult<Vec<StoredSigningKey>> {
-        self.keys.as_ref().map_or(Ok(Vec::new()), keys::list_signing)
+        self.keys.as_deref().map_or(Ok(Vec::new()), keys::list_signing)
     }
 }
 
-fn open(part: Part, dir: &Path) -> StoreResult<Sqlite> {
-    let file = Sqlite::open_with_flags(
+fn open(part: Part, dir: &Path) -> StoreResult<Box<dyn Sql>> {
+    let file = rusqlite::Connection::open_with_flags(
         dir.join(part.file()),
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     file.busy_timeout(Duration::from_secs(5))?;
     file.pragma_update(None, "query_only", "ON")?;
-    Ok(file)
+    Ok(Box::new(file))
 }
 
-fn number(sql: &Sqlite, query: &str) -> StoreResult<u64> {
-    let number = sql.first(query, [], |row| row.get::<_, i64>(0))?;
+fn number(sql: &dyn Sql, query: &str) -> StoreResult<u64> {
+    let number = sql.first(query, params![], |row| row.get::<i64>(0))?;
     Ok(number.unwrap_or(0).unsigned_abs())
 }
 
-fn pairs(sql: &Sqlite, query: &str) -> StoreResult<Vec<(TenantId, UserId)>> {
-    sql.all(query, [], |row| Ok((row.get(0)?, row.get(1)?)))
+fn pairs(sql: &dyn Sql, query: &str) -> StoreResult<Vec<(TenantId, UserId)>> {
+    sql.all(query, params![], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-fn tenant_ids(sql: &Sqlite) -> StoreResult<Vec<TenantId>> {
-    sql.all("SELECT id FROM tenants", [], |row| row.get(0))
+fn tenant_ids(sql: &dyn Sql) -> StoreResult<Vec<TenantId>> {
+    sql.all("SELECT id FROM tenants", params![], |row| row.get(0))
 }
 
 fn finding(what: &str, examples: &[String]) -> Vec<Finding> {

@@ -5,13 +5,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Connection as Sqlite;
-
 use crate::domain::{EventKind, Proof};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::store::StoreResult;
-use crate::store::sqlite::events;
-use crate::store::sqlite::rows::Sql as _;
+use crate::store::sql::rows::params;
+use crate::store::sql::{Sql, Step, events};
 
 /// How many events are read at a time.
 const EVENTS_AT_ONCE: u32 = 1_000;
@@ -20,28 +18,28 @@ const EVENTS_AT_ONCE: u32 = 1_000;
 type Held = (UserId, Proof);
 
 /// Of those identities whose id falls into this part, the ones that the events tell otherwise.
-pub(super) fn differing(data: &Sqlite, tenant: TenantId, parts: u64, part: u64) -> StoreResult<Vec<String>> {
+pub(super) fn differing(data: &dyn Sql, tenant: TenantId, parts: u64, part: u64) -> StoreResult<Vec<String>> {
     let is_in = |id: &IdentityId| {
         let random = id.as_bytes().iter().rev().take(4);
         random.fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte)) % parts == part
     };
     let mut told = replay(data, tenant, is_in)?;
     let mut differing = Vec::new();
-    let mut statement = data.statement("SELECT id, user_id, proof FROM identities WHERE tenant = ?1")?;
-    let mut rows = statement.query([tenant])?;
-    while let Some(row) = rows.next()? {
+    let all = "SELECT id, user_id, proof FROM identities WHERE tenant = ?1";
+    data.walk(all, params![tenant], &mut |row| {
         let id = row.get(0)?;
         if is_in(&id) && told.remove(&id) != Some((row.get(1)?, row.get(2)?)) {
             differing.push(id.to_string());
         }
-    }
+        Ok(Step::Next)
+    })?;
     differing.extend(told.keys().map(ToString::to_string));
     Ok(differing)
 }
 
 /// Who has which identity, and how it was proved, by the events alone.
 fn replay(
-    data: &Sqlite,
+    data: &dyn Sql,
     tenant: TenantId,
     is_in: impl Fn(&IdentityId) -> bool,
 ) -> StoreResult<HashMap<IdentityId, Held>> {

@@ -3,7 +3,7 @@
 use super::Inspection;
 use crate::secret::Digest;
 use crate::store::StoreResult;
-use crate::store::sqlite::{tenants, trail};
+use crate::store::sql::{tenants, trail};
 use crate::store::trail::Examined;
 
 impl Inspection {

@@ -1,0 +1,288 @@
+//! Links, as many as have gathered in one statement, each with its token set, its event and what
+//! it is found by.
+//!
+//! The statement locks the users and keeps the connections, puts in what nobody has, and says
+//! what it put in. Whatever is missing from its answer was not simply attached: somebody has the
+//! account, the user is gone, or another link took the place. What it is, the act that every
+//! store has finds out, one after the other; it also takes what is rare, such as links with an
+//! idempotency key. So the statement decides nothing but the ordinary case.
+//!
+//! What would surprise: when nobody says what came of the statement, it is not asked either. The
+//! act finds an identity with the id of its link, and that is the answer.
+
+use tokio::sync::oneshot;
+
+use super::act::{self, Around};
+use super::gather::Together;
+use super::lanes::Lane;
+use super::session::Conn;
+use super::trouble::Trouble;
+use crate::domain::Identity;
+use crate::domain::search::attributes;
+use crate::id::{EventId, IdentityId, TenantId};
+use crate::store::sql::events::bucket;
+use crate::store::sql::known::Known;
+use crate::store::sql::rows::{Json, Row, ToValue as _, Value, corrupt};
+use crate::store::sql::{identities, key_rows, link};
+use crate::store::{Link, Linked, StoreResult, term_key};
+
+/// Somebody links an account.
+pub(super) struct Linking {
+    pub link: Link,
+    pub reply: oneshot::Sender<StoreResult<Linked>>,
+}
+
+impl Linking {
+    fn key(&self) -> &crate::domain::IdentityKey {
+        self.link.identity.external.key()
+    }
+
+    /// Whether the statement can do it.
+    fn is_ordinary(&self) -> bool {
+        self.link.once.is_none()
+            && !self.link.one_per_provider
+            && self.link.identity.login.names.is_empty()
+            && self.link.identity.login.password.is_none()
+    }
+}
+
+impl Together for Linking {
+    /// One link of a user in each statement, and one of an account: they would be in each
+    /// other's way.
+    fn fits(&self, batch: &[Self]) -> bool {
+        batch
+            .iter()
+            .all(|other| other.link.user != self.link.user && other.key() != self.key())
+    }
+}
+
+pub(super) const ATTACH: &str = "
+    WITH asked AS (
+        SELECT * FROM unnest(?2::bytea[], ?3::bytea[], ?4::bigint[], ?5::text[], ?6::text[], ?7::smallint[],
+            ?8::bigint[], ?9::bytea[], ?10::text[], ?11::bytea[], ?12::bytea[], ?13::bytea[], ?14::bigint[],
+            ?15::bytea[], ?16::bigint[], ?17::bytea[])
+        AS asked (user_id, id, connection, issuer, subject, proof, at, proved_by, profile, sealed, new_key,
+            event, bucket, actor, event_at, event_sealed)
+    ),
+    owner AS (
+        SELECT users.id FROM users WHERE users.tenant = ?1 AND users.id = ANY (?2::bytea[])
+        ORDER BY users.id FOR UPDATE
+    ),
+    place AS (
+        SELECT connections.id FROM connections WHERE connections.tenant = ?1
+            AND connections.id = ANY (?4::bigint[]) AND connections.deleted_at IS NULL
+        ORDER BY connections.id FOR KEY SHARE
+    ),
+    kept AS (
+        INSERT INTO keys (tenant, owner, wrapped)
+        SELECT ?1, asked.user_id, asked.new_key FROM asked JOIN owner ON owner.id = asked.user_id
+        WHERE asked.new_key IS NOT NULL
+        ON CONFLICT DO NOTHING RETURNING owner
+    ),
+    attached AS (
+        INSERT INTO identities (tenant, user_id, position, id, connection, issuer, subject, proof, proved_at,
+            proved_by, version, profile, has_tokens)
+        SELECT ?1, asked.user_id,
+            (SELECT last.position + 1 FROM identities AS last WHERE last.tenant = ?1 AND last.user_id = asked.user_id
+             ORDER BY last.position DESC LIMIT 1),
+            asked.id, asked.connection, asked.issuer, asked.subject, asked.proof, asked.at, asked.proved_by, 1,
+            asked.profile, CASE WHEN asked.sealed IS NULL THEN 0 ELSE 1 END
+        FROM asked JOIN owner ON owner.id = asked.user_id JOIN place ON place.id = asked.connection
+        WHERE asked.new_key IS NULL OR asked.user_id IN (SELECT kept.owner FROM kept)
+        ON CONFLICT DO NOTHING RETURNING id, position
+    ),
+    tokens AS (
+        INSERT INTO token_sets (tenant, identity, sealed)
+        SELECT ?1, asked.id, asked.sealed FROM asked JOIN attached ON attached.id = asked.id
+        WHERE asked.sealed IS NOT NULL
+    ),
+    told AS (
+        INSERT INTO unplaced_events (tenant, bucket, id, kind, user_id, identity, connection, proof, actor, at, sealed)
+        SELECT ?1, asked.bucket, asked.event, 4, asked.user_id, asked.id, asked.connection, asked.proof,
+            asked.actor, asked.event_at, asked.event_sealed
+        FROM asked JOIN attached ON attached.id = asked.id
+    ),
+    found_by AS (
+        INSERT INTO terms (tenant, path, value, user_id, identity)
+        SELECT ?1, term.path, term.value, asked.user_id, asked.id
+        FROM unnest(?18::bytea[], ?19::bytea[], ?20::bytea[]) AS term (id, path, value)
+        JOIN attached ON attached.id = term.id JOIN asked ON asked.id = term.id
+        ON CONFLICT DO NOTHING
+    )
+    SELECT attached.id, attached.position FROM attached";
+
+/// Links them.
+pub(super) fn serve(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, batch: Vec<Linking>) {
+    let (ordinary, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(Linking::is_ordinary);
+    let attached = attach(lane, around, tenant, &ordinary).unwrap_or_default();
+    for linking in ordinary {
+        let position = attached.iter().find(|(id, _)| *id == linking.link.identity.id);
+        match position {
+            Some((_, position)) => {
+                let linked = Linked::Attached(as_attached(&linking.link, *position));
+                let _ = linking.reply.send(Ok(linked));
+            }
+            None => by_itself(lane, around, known, tenant, linking),
+        }
+    }
+    for linking in rest {
+        by_itself(lane, around, known, tenant, linking);
+    }
+}
+
+/// The act that every store has.
+fn by_itself(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, mut linking: Linking) {
+    let keys = key_rows(tenant, linking.link.new_key.take());
+    let link = linking.link;
+    let done = act::act(lane, around, &keys, &|tx, keys| link::link(tx, tenant, &link, keys));
+    let linked = done.map(|ran| {
+        if ran.outdated {
+            known.forget();
+        }
+        match ran.outcome {
+            // It is this link, of which nobody said that it was done.
+            Linked::AlreadyYours(identity) if identity.id == link.identity.id => Linked::Attached(identity),
+            other => other,
+        }
+    });
+    let _ = linking.reply.send(linked);
+}
+
+fn as_attached(link: &Link, position: u32) -> Identity {
+    identities::as_new(link.user, position, link.event.at, &link.identity)
+}
+
+/// Runs the statement; which identities it attached, and where. Nothing when it failed: then
+/// each link is an act of its own.
+fn attach(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking]) -> Option<Vec<(IdentityId, u32)>> {
+    if batch.is_empty() {
+        return None;
+    }
+    let (attached, trouble) = match lane.session() {
+        Ok((runtime, session)) => {
+            let conn = Conn::plain(runtime, session);
+            let attached = run(&conn, around, tenant, batch);
+            (attached, conn.trouble())
+        }
+        Err(fault) => (Err(fault.into()), Some(Trouble::Lost)),
+    };
+    if trouble == Some(Trouble::Lost) {
+        lane.give_up();
+    }
+    attached
+        .inspect_err(|error| tracing::debug!(%error, links = batch.len(), "a batch of links is done one by one"))
+        .ok()
+}
+
+fn run(conn: &Conn<'_>, around: &Around, tenant: TenantId, batch: &[Linking]) -> StoreResult<Vec<(IdentityId, u32)>> {
+    let mut columns = Columns::default();
+    for Linking { link, .. } in batch {
+        columns.add(link, around)?;
+    }
+    let (id, term_id) = (refs(&columns.id), refs(&columns.term_id));
+    let rows = conn.query(
+        ATTACH,
+        &[
+            &tenant.number(),
+            &refs(&columns.user),
+            &id,
+            &columns.connection,
+            &columns.issuer,
+            &columns.subject,
+            &columns.proof,
+            &columns.at,
+            &refs(&columns.proved_by),
+            &columns.profile,
+            &columns.sealed,
+            &columns.new_key,
+            &refs(&columns.event),
+            &columns.bucket,
+            &refs(&columns.actor),
+            &columns.event_at,
+            &columns.event_sealed,
+            &term_id,
+            &refs(&columns.term_path),
+            &refs(&columns.term_value),
+        ],
+    )?;
+    rows.iter()
+        .map(|row| {
+            let row = Row(row);
+            Ok((row.get(0_usize)?, row.get(1_usize)?))
+        })
+        .collect()
+}
+
+fn refs<T: AsRef<[u8]>>(bytes: &[T]) -> Vec<&[u8]> {
+    bytes.iter().map(AsRef::as_ref).collect()
+}
+
+/// What the statement is given, a list a column.
+#[derive(Default)]
+struct Columns<'l> {
+    user: Vec<[u8; 12]>,
+    id: Vec<[u8; 12]>,
+    connection: Vec<i64>,
+    issuer: Vec<&'l str>,
+    subject: Vec<&'l str>,
+    proof: Vec<i16>,
+    at: Vec<i64>,
+    proved_by: Vec<Vec<u8>>,
+    profile: Vec<String>,
+    sealed: Vec<Option<&'l [u8]>>,
+    new_key: Vec<Option<&'l [u8]>>,
+    event: Vec<[u8; 12]>,
+    bucket: Vec<i64>,
+    actor: Vec<Vec<u8>>,
+    event_at: Vec<i64>,
+    event_sealed: Vec<Option<&'l [u8]>>,
+    term_id: Vec<[u8; 12]>,
+    term_path: Vec<Vec<u8>>,
+    term_value: Vec<Vec<u8>>,
+}
+
+impl<'l> Columns<'l> {
+    fn add(&mut self, link: &'l Link, around: &Around) -> StoreResult<()> {
+        let new = &link.identity;
+        let key = new.external.key();
+        let event = EventId::new(&*around.clock, &*around.random);
+        self.user.push(*link.user.as_bytes());
+        self.id.push(*new.id.as_bytes());
+        self.connection.push(key.connection.number());
+        self.issuer.push(&key.issuer);
+        self.subject.push(&key.subject);
+        self.proof.push(number(new.external.proof().to_value()?)?);
+        self.at.push(link.event.at.as_millisecond());
+        self.proved_by.push(new.proved_by.to_bytes());
+        self.profile.push(text(Json(new.external.profile()).to_value()?)?);
+        self.sealed
+            .push(new.tokens.as_ref().map(crate::secret::Sealed::as_bytes));
+        self.new_key.push(link.new_key.as_ref().map(|new| new.key.0.as_slice()));
+        self.event.push(*event.as_bytes());
+        self.bucket.push(bucket(event));
+        self.actor.push(link.event.actor.to_bytes());
+        self.event_at.push(link.event.at.as_millisecond());
+        self.event_sealed
+            .push(link.event.sealed.as_ref().map(crate::secret::Sealed::as_bytes));
+        for term in attributes::of_account(new.external.profile()) {
+            self.term_id.push(*new.id.as_bytes());
+            self.term_path.push(term.path.into_bytes());
+            self.term_value.push(term_key::key(&term.value));
+        }
+        Ok(())
+    }
+}
+
+fn number(value: Value<'_>) -> StoreResult<i16> {
+    match value {
+        Value::Number(number) => i16::try_from(number).map_err(corrupt),
+        _ => Err(corrupt("a proof is no number")),
+    }
+}
+
+fn text(value: Value<'_>) -> StoreResult<String> {
+    match value {
+        Value::Text(text) => Ok(text.into_owned()),
+        _ => Err(corrupt("a profile is no text")),
+    }
+}

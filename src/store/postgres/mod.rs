@@ -1,0 +1,236 @@
+//! The store on a PostgreSQL server, or what speaks its protocol, for any number of servers of
+//! ours at once.
+//!
+//! Acts and reads are those of `store/sql/`. Each runs on one of a few threads that own a
+//! connection (`lanes.rs`), an act in a transaction of its own that is tried again when others
+//! were in the way (`act.rs`). The two operations that there are most of have statements of their
+//! own, for as many as have gathered: links (`links.rs`) and look-ups (`look_ups.rs`).
+//!
+//! What would surprise: nothing is kept in this process that others could not change, but for
+//! rows that are believed for a second ([`KNOWN_FOR`]); and the order of events is made when they
+//! are read (`events.rs`).
+
+mod act;
+mod connect;
+mod events;
+mod gather;
+mod lanes;
+mod links;
+mod look_ups;
+mod migrate;
+mod session;
+mod trouble;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use self::act::{Around, Moment};
+pub use self::connect::{Address, BadAddress};
+use self::gather::Gathered;
+use self::lanes::Lanes;
+use self::links::Linking;
+use self::look_ups::LookUp;
+use self::migrate::Older;
+pub use self::migrate::OpenError;
+use crate::clock::{Clock, Random};
+use crate::domain::{Connection, UserWithIdentities};
+use crate::id::TenantId;
+use crate::store::sql::keys::KeyRow;
+use crate::store::sql::known::Known;
+use crate::store::sql::rows::params;
+use crate::store::sql::turns::{Turns, is_brief};
+use crate::store::sql::{Engine, NewKeys, Sql, SqlStore, Tx, Verdict, search};
+use crate::store::{Link, Linked, Search, Searched, StoreError, StoreResult};
+
+/// For how long a client's standing, a tenant's settings or a connection is believed after it was
+/// read: so late at most does a server see what another one changed.
+pub const KNOWN_FOR: Duration = Duration::from_secs(1);
+
+/// For how long acts are kept that nobody asked about any more.
+const ACTS_KEPT_MS: i64 = 3_600_000;
+
+/// How many connections a server has by default.
+pub const CONNECTIONS: usize = 12;
+
+/// The store on a server.
+pub type PostgresStore = SqlStore<Postgres>;
+
+/// A server, and the connections to it.
+pub struct Postgres {
+    lanes: Lanes,
+    links: Arc<Gathered<Linking>>,
+    look_ups: Arc<Gathered<LookUp>>,
+    turns: Turns,
+    known: Arc<Known>,
+    around: Around,
+}
+
+impl SqlStore<Postgres> {
+    /// Opens the store in a database, and makes its tables if there are none of ours.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a schema that is newer than this binary is left as it was.
+    pub async fn open(
+        address: &Address,
+        connections: usize,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, OpenError> {
+        migrate::prepare(address, Older::Refuse).await?;
+        let around = Around { clock, random };
+        let known = Arc::new(Known::new(Some(KNOWN_FOR)));
+        let lanes = Lanes::start(address, connections).map_err(|error| OpenError::Refused(error.to_string()))?;
+        let links = {
+            let (around, known) = (around.clone(), known.clone());
+            Gathered::new(lanes.putter(), move |lane, tenant, batch| {
+                links::serve(lane, &around, &known, tenant, batch);
+            })
+        };
+        let look_ups = {
+            let around = around.clone();
+            Gathered::new(lanes.putter(), move |lane, tenant, batch| {
+                look_ups::serve(lane, &around, tenant, batch);
+            })
+        };
+        let engine = Postgres {
+            lanes,
+            links,
+            look_ups,
+            turns: Turns::new(),
+            known,
+            around,
+        };
+        Ok(Self { engine })
+    }
+
+    /// Brings the database to the schema of this binary, step by step. Servers of that schema may
+    /// be at work meanwhile.
+    ///
+    /// # Errors
+    /// [`OpenError`]; what was done before it stays, and it is safe to run again.
+    pub async fn migrate(address: &Address) -> Result<(), OpenError> {
+        migrate::prepare(address, Older::Migrate).await
+    }
+}
+
+impl Postgres {
+    async fn read_as<T: Send + 'static>(
+        &self,
+        moment: Moment,
+        read: impl Fn(&dyn Sql) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let around = self.around.clone();
+        self.lanes
+            .run(move |lane| act::read(lane, &around, moment, &|conn| read(conn)))
+            .await
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".into())
+}
+
+impl Engine for Postgres {
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl Fn(&dyn Sql) -> StoreResult<T> + Send + 'static,
+    ) -> impl Future<Output = StoreResult<T>> + Send {
+        self.read_as(Moment::One, read)
+    }
+
+    fn read_one<T: Send + 'static>(
+        &self,
+        read: impl Fn(&dyn Sql) -> StoreResult<T> + Send + 'static,
+    ) -> impl Future<Output = StoreResult<T>> + Send {
+        self.read_as(Moment::Each, read)
+    }
+
+    fn read_keys<T: Send + 'static>(
+        &self,
+        read: impl Fn(&dyn Sql) -> StoreResult<T> + Send + 'static,
+    ) -> impl Future<Output = StoreResult<T>> + Send {
+        self.read_as(Moment::Each, read)
+    }
+
+    async fn act<T: Send + 'static>(
+        &self,
+        keys: Vec<KeyRow>,
+        act: impl Fn(&mut dyn Tx, NewKeys) -> Verdict<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let (around, known) = (self.around.clone(), self.known.clone());
+        self.lanes
+            .run(move |lane| {
+                let ran = act::act(lane, &around, &keys, &act)?;
+                if ran.outdated {
+                    known.forget();
+                }
+                Ok(ran.outcome)
+            })
+            .await
+    }
+
+    async fn link(&self, tenant: TenantId, link: Link) -> StoreResult<Linked> {
+        let (reply, answer) = oneshot::channel();
+        self.links.add(tenant, Linking { link, reply })?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    async fn find_holder(
+        &self,
+        tenant: TenantId,
+        connection: Arc<Connection>,
+        subject: String,
+    ) -> StoreResult<Option<UserWithIdentities>> {
+        let (reply, answer) = oneshot::channel();
+        let look_up = LookUp {
+            connection: connection.id,
+            issuer: connection.issuer.clone(),
+            subject,
+            reply,
+        };
+        self.look_ups.add(tenant, look_up)?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    async fn place_events(&self, tenant: TenantId) -> StoreResult<()> {
+        while self.read_one(move |sql| events::are_waiting(sql, tenant)).await? {
+            let around = self.around.clone();
+            let more = self
+                .act(vec![], move |tx, _| events::place(tx, &around, tenant))
+                .await?;
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn search(&self, tenant: TenantId, search: Search, ends: Option<Instant>) -> StoreResult<Searched> {
+        let turn = match is_brief(&search) {
+            true => None,
+            false => match self.turns.next(tenant, ends).await? {
+                Some(turn) => Some(turn),
+                None => return Ok(Searched::GaveUp),
+            },
+        };
+        let found = self.read(move |sql| search::search(sql, tenant, &search, ends)).await;
+        drop(turn);
+        found
+    }
+
+    async fn keep_up(&self, now: Timestamp) -> StoreResult<()> {
+        let before = now.as_millisecond().saturating_sub(ACTS_KEPT_MS);
+        self.act(vec![], move |tx, _| {
+            tx.sql().run("DELETE FROM acts WHERE at < ?1", params![before])?;
+            Ok(())
+        })
+        .await
+    }
+
+    fn known(&self) -> &Known {
+        &self.known
+    }
+}

@@ -1,0 +1,101 @@
+//! The act by which a user comes to be, and the one by which she is erased.
+//!
+//! What would surprise: a subject may be born only once among all connections of one
+//! provider, because users are found by provider and subject too; attaching it as a
+//! further identity elsewhere is no birth.
+
+use super::rows::{corrupt, params};
+use super::{NewKeys, Sql, Stop, Tx, Verdict};
+use super::{days, identities, logins, logs, once, tenants, terms, users};
+use crate::domain::{IdentityKey, NewEvent};
+use crate::id::{TenantId, UserId};
+use crate::store::ledger::Loss;
+use crate::store::{Created, NewUser, StoreResult};
+
+/// Makes a user.
+pub fn create_user(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Verdict<Created> {
+    let NewUser { user, born, more, .. } = new;
+    if let Some(once) = &new.once
+        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, user.created_at)?
+    {
+        return Err(Stop::refused(Created::Repeated(repeated)));
+    }
+    if keys == NewKeys::Exist || users::version(tx.sql(), tenant, user.id)?.is_some() {
+        return Err(Stop::Failed(corrupt(format!(
+            "users: the new id {} is in use",
+            user.id
+        ))));
+    }
+    for identity in std::iter::once(born).chain(more) {
+        let key = identity.external.key();
+        if tenants::provider_of(tx.sql(), tenant, key.connection)?.is_none() {
+            return Err(Stop::Failed(corrupt(format!(
+                "connections: {} is gone",
+                key.connection
+            ))));
+        }
+        if identities::is_taken(tx.sql(), tenant, key)? {
+            return Err(Stop::refused(Created::IdentityTaken));
+        }
+        if let Some(kind) = logins::taken(tx.sql(), tenant, key, &identity.login.names)? {
+            return Err(Stop::refused(Created::LoginTaken(kind)));
+        }
+    }
+    if is_birthplace_taken(tx.sql(), tenant, born.external.key())? {
+        return Err(Stop::refused(Created::BirthplaceTaken));
+    }
+    users::put(tx.sql(), tenant, user)?;
+    for (identity, position) in std::iter::once(born).chain(more).zip(0..) {
+        if identities::insert(tx.sql(), tenant, user.id, position, user.updated_at, identity)?.is_none() {
+            return Err(Stop::refused(Created::IdentityTaken));
+        }
+    }
+    terms::insert_user(tx.sql(), tenant, user.id)?;
+    days::count_sign_up(tx.sql(), tenant, user.created_at)?;
+    once::insert(tx.sql(), tenant, new.once.as_ref())?;
+    for event in &new.events {
+        tx.record(tenant, event)?;
+    }
+    Ok(Created::Done)
+}
+
+/// Whether somebody was born with this subject at another connection of the same provider.
+pub fn is_birthplace_taken(sql: &dyn Sql, tenant: TenantId, born: &IdentityKey) -> StoreResult<bool> {
+    let Some(provider) = tenants::provider_of(sql, tenant, born.connection)? else {
+        return Ok(false);
+    };
+    for (connection, issuer) in tenants::of_provider(sql, tenant, &provider)? {
+        if connection != born.connection
+            && let Some((_, 0)) = identities::holder(sql, tenant, connection, &issuer, &born.subject)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Erases a user with all that is hers; her events stay.
+pub fn delete_user(tx: &mut dyn Tx, tenant: TenantId, id: UserId, event: &NewEvent) -> Verdict<bool> {
+    if users::version(tx.sql(), tenant, id)?.is_none() {
+        return Err(Stop::refused(false));
+    }
+    terms::delete_user(tx.sql(), tenant, id)?;
+    logs::forget_person(tx.sql(), tenant, id)?;
+    tx.lose(Loss::User { tenant, user: id });
+    for identity in identities::of_user(tx.sql(), tenant, id)? {
+        identities::delete(tx.sql(), tenant, &identity)?;
+        tx.lose(Loss::Identity {
+            tenant,
+            user: id,
+            identity: identity.id,
+        });
+    }
+    tx.sql().run(
+        "DELETE FROM aliases WHERE tenant = ?1 AND survivor = ?2",
+        params![tenant, id],
+    )?;
+    users::delete(tx.sql(), tenant, id)?;
+    tx.doom_key(tenant, id)?;
+    tx.record(tenant, event)?;
+    Ok(true)
+}

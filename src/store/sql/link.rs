@@ -1,0 +1,89 @@
+//! The acts by which an identity is attached, or renewed where it is.
+//!
+//! What would surprise: neither touches the row of the user, which would have to be written
+//! anew with every link; when she changed last is read off her identities too. And renewing
+//! always replaces the token set, because what was sealed for the version before does not
+//! open at the new one; no tokens means that none are kept.
+
+use super::{NewKeys, Sql, Stop, Tx, Verdict};
+use super::{identities, once, tenants, terms, users};
+use crate::id::{TenantId, UserId};
+use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
+
+/// Attaches an identity.
+pub fn link(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verdict<Linked> {
+    let at = link.event.at;
+    if let Some(once) = &link.once
+        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, at)?
+    {
+        return Err(Stop::refused(Linked::Repeated(repeated)));
+    }
+    if keys == NewKeys::Exist {
+        return Err(Stop::refused(Linked::KeyExists));
+    }
+    let key = link.identity.external.key();
+    let Some(provider) = tenants::provider_of(tx.sql(), tenant, key.connection)? else {
+        return Err(Stop::refused(Linked::NoConnection));
+    };
+    let Some(position) = identities::next_position(tx.sql(), tenant, link.user)? else {
+        return Err(Stop::refused(Linked::NoUser));
+    };
+    if link.one_per_provider
+        && !identities::is_taken(tx.sql(), tenant, key)?
+        && has_provider(tx.sql(), tenant, link.user, &provider)?
+    {
+        return Err(Stop::refused(Linked::ProviderTaken));
+    }
+    let Some(identity) = identities::insert(tx.sql(), tenant, link.user, position, at, &link.identity)? else {
+        return Err(Stop::refused(match identities::find(tx.sql(), tenant, key)? {
+            Some(identity) if identity.user == link.user => Linked::AlreadyYours(identity),
+            _ => Linked::Taken,
+        }));
+    };
+    once::insert(tx.sql(), tenant, link.once.as_ref())?;
+    tx.record(tenant, &link.event)?;
+    Ok(Linked::Attached(identity))
+}
+
+fn has_provider(sql: &dyn Sql, tenant: TenantId, user: UserId, provider: &str) -> StoreResult<bool> {
+    for identity in identities::of_user(sql, tenant, user)? {
+        if tenants::provider_of(sql, tenant, identity.key.connection)?.is_some_and(|found| found == provider) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Renews an identity.
+pub fn refresh(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKeys) -> Verdict<Acted> {
+    let at = refresh.event.at;
+    if let Some(once) = &refresh.once
+        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, at)?
+    {
+        return Err(Stop::refused(Acted::Repeated(repeated)));
+    }
+    if users::version(tx.sql(), tenant, refresh.user)?.is_none() {
+        return Err(Stop::refused(Acted::NoUser));
+    }
+    let mut identity = match identities::of(tx.sql(), tenant, refresh.user, refresh.identity)? {
+        Some(identity) if identity.version == refresh.expected_version && keys == NewKeys::Kept => identity,
+        _ => return Err(Stop::refused(Acted::Changed)),
+    };
+    match &refresh.tokens {
+        Some(sealed) => identities::put_tokens(tx.sql(), tenant, identity.id, sealed)?,
+        None => identities::delete_tokens(tx.sql(), tenant, &identity)?,
+    }
+    identity.version += 1;
+    identity.proof = refresh.proof;
+    identity.proved_at = at;
+    identity.proved_by = refresh.proved_by;
+    identity.has_tokens = refresh.tokens.is_some();
+    if let Some(profile) = refresh.profile.as_ref().filter(|_| !identity.is_primary()) {
+        terms::update_account(tx.sql(), tenant, &identity, profile)?;
+        identity.profile = profile.clone();
+    }
+    identities::update(tx.sql(), tenant, &identity)?;
+    once::insert(tx.sql(), tenant, refresh.once.as_ref())?;
+    tx.record(tenant, &refresh.event)?;
+    Ok(Acted::Done)
+}

@@ -1,0 +1,92 @@
+//! What may take effect once: requests with an idempotency key, and proofs.
+//!
+//! Both are checked and kept in the act that they guard. What would surprise: an
+//! idempotency key that has ended is as good as unused, whether it was purged or not; a
+//! spent proof stays spent until it is forgotten, for it has expired itself by then.
+
+use super::{Sql, Tx, Verdict};
+use jiff::Timestamp;
+
+use super::rows::{Millis, params};
+use crate::id::TenantId;
+use crate::secret::Digest;
+use crate::store::ledger::Loss;
+use crate::store::{Once, Repeated, Spend, StoreResult};
+
+/// What an idempotency key was used for, unless that has ended by `now`.
+pub fn find(sql: &dyn Sql, tenant: TenantId, key: Digest, now: Timestamp) -> StoreResult<Option<Repeated>> {
+    sql.first(
+        "SELECT request, user_id, identity FROM once_keys WHERE tenant = ?1 AND id = ?2 AND ends_at > ?3",
+        params![tenant, key, Millis(now)],
+        |row| {
+            Ok(Repeated {
+                request: row.get(0)?,
+                user: row.get(1)?,
+                identity: row.get(2)?,
+            })
+        },
+    )
+}
+
+/// Marks a request as done.
+pub fn insert(sql: &dyn Sql, tenant: TenantId, once: Option<&Once>) -> StoreResult<()> {
+    if let Some(once) = once {
+        sql.run(
+            "INSERT INTO once_keys (tenant, id, request, user_id, identity, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (tenant, id) DO UPDATE SET request = ?3, user_id = ?4, identity = ?5, ends_at = ?6",
+            params![
+                tenant,
+                once.key,
+                once.request,
+                once.user,
+                once.identity,
+                Millis(once.until)
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// The pair that a proof was spent for.
+pub fn find_spent(sql: &dyn Sql, tenant: TenantId, token: Digest) -> StoreResult<Option<Digest>> {
+    sql.first(
+        "SELECT pair FROM spent_proofs WHERE tenant = ?1 AND token = ?2",
+        params![tenant, token],
+        |row| row.get(0),
+    )
+}
+
+/// Whether there is a proof to be spent that was spent before.
+pub fn is_spent(sql: &dyn Sql, tenant: TenantId, spend: Option<&Spend>) -> StoreResult<bool> {
+    match spend {
+        Some(spend) => Ok(find_spent(sql, tenant, spend.token)?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// Spends a proof, for good.
+pub fn spend(tx: &mut dyn Tx, tenant: TenantId, spend: Option<&Spend>) -> StoreResult<()> {
+    let Some(spend) = spend else { return Ok(()) };
+    tx.sql().run(
+        "INSERT INTO spent_proofs (tenant, token, pair, ends_at) VALUES (?1, ?2, ?3, ?4)",
+        params![tenant, spend.token, spend.pair, Millis(spend.until)],
+    )?;
+    tx.lose(Loss::Proof {
+        tenant,
+        token: spend.token,
+        pair: spend.pair,
+        until: spend.until,
+    });
+    Ok(())
+}
+
+/// Forgets what has ended.
+pub fn forget_ended(tx: &mut dyn Tx, now: Timestamp) -> Verdict<u64> {
+    let proofs = tx
+        .sql()
+        .run("DELETE FROM spent_proofs WHERE ends_at <= ?1", params![Millis(now)])?;
+    let requests = tx
+        .sql()
+        .run("DELETE FROM once_keys WHERE ends_at <= ?1", params![Millis(now)])?;
+    Ok(u64::try_from(proofs + requests).unwrap_or(u64::MAX))
+}
