@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::NoTls;
 
 use super::network::{Name, Network};
 use super::node::{Node, PASSWORD, Replication};
 use super::processes::Sweeper;
 use super::programs::{Programs, log_of};
+
+/// Two clusters would be in each other's way on a small machine, and be slow to notice a fault.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// No step of Patroni takes longer, or something is wrong.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -42,12 +46,14 @@ pub struct Cluster {
     folder: PathBuf,
     _etcd: Child,
     _sweeper: Sweeper,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Cluster {
     /// Starts one and waits until it has its standby. It has the database `oneself`, that
     /// belongs to the user `oneself`.
     pub async fn start(programs: &Programs, replication: Replication) -> Self {
+        let alone = ONE_AT_A_TIME.lock().await;
         let folder = tempfile::tempdir().unwrap().keep();
         let sweeper = Sweeper::new(&folder);
         programs.make_folder(&folder);
@@ -58,6 +64,7 @@ impl Cluster {
             fault: None,
             _etcd: start_etcd(programs, &network, &folder.join("etcd")),
             _sweeper: sweeper,
+            _alone: alone,
             folder,
             network,
         };
@@ -190,6 +197,7 @@ fn start_etcd(programs: &Programs, network: &Network, folder: &Path) -> Child {
     let arguments = [
         "--name=etcd",
         "--data-dir=data",
+        "--enable-v2=true",
         &format!("--listen-client-urls={clients}"),
         &format!("--advertise-client-urls={clients}"),
         &format!("--listen-peer-urls={peers}"),

@@ -2,7 +2,10 @@
 //!
 //! What would surprise: a node listens where only the test dials, and tells the others the
 //! address of its relay. Patroni would ask etcd for etcd's own addresses and go around the
-//! relay, if it were not told that it talks to a proxy (`use_proxies`).
+//! relay, if it were not told that it talks to a proxy (`use_proxies`). And it speaks the older
+//! of etcd's two protocols: through the newer one, a primary that wakes up after another has
+//! taken its place would take the key of the leader from that one until Patroni 3.0.3, and what
+//! was acknowledged in between would be lost.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,7 +69,7 @@ impl Node {
             "scope": "oneself",
             "name": name.text(),
             "restapi": {"listen": addresses.rest(name), "connect_address": addresses.rest_relay(name)},
-            "etcd3": {"hosts": addresses.etcd_relay(name).to_string(), "use_proxies": true},
+            "etcd": {"hosts": addresses.etcd_relay(name).to_string(), "use_proxies": true},
             "watchdog": {"mode": "off"},
             "bootstrap": {
                 "dcs": shared_settings(replication),

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -102,8 +101,7 @@ impl Sweeper {
 
 impl Drop for Sweeper {
     fn drop(&mut self) {
-        let input = self.0.stdin.take();
-        let _ = input.map(|mut input| input.flush());
+        drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
 }

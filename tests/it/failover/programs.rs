@@ -38,7 +38,7 @@ impl Programs {
         Some(Self {
             patroni: named("ONESELF_TEST_PATRONI"),
             etcd: named("ONESELF_TEST_ETCD"),
-            postgres: newest_postgres(),
+            postgres: postgres_programs(),
             user: rustix::process::geteuid().is_root().then(postgres_user),
         })
     }
@@ -75,12 +75,12 @@ pub fn log_of(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-/// The folder of the newest of those that Debian keeps beside each other.
-fn newest_postgres() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let version = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
-    let newest = versions.map(|entry| entry.path()).max_by_key(version);
-    newest.expect("PostgreSQL is installed by ./test --all").join("bin")
+/// The folder that every test with PostgreSQL uses.
+fn postgres_programs() -> PathBuf {
+    let find = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/with-postgres");
+    let found = Command::new(find).arg("--find").output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    PathBuf::from(String::from_utf8(found.stdout).unwrap().trim())
 }
 
 fn postgres_user() -> (u32, u32) {

@@ -19,6 +19,9 @@ use tokio_postgres::{Client, Config, NoTls};
 /// Longer than a healthy server takes, and shorter than a fail-over.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Longer than a fail-over takes and the return of the struck node.
+const GREAT_PATIENCE: Duration = Duration::from_secs(60);
+
 const TABLE: &str = "CREATE TABLE rows (number bigint PRIMARY KEY)";
 const INSERT: &str = "INSERT INTO rows (number) VALUES ($1)";
 const STANDBYS: &str = "SELECT FROM pg_stat_replication";
@@ -27,9 +30,9 @@ const STANDBYS: &str = "SELECT FROM pg_stat_replication";
 #[derive(Clone)]
 pub struct Writers {
     config: Config,
+    patience: Duration,
     numbers: Arc<AtomicI64>,
     rows: Arc<Mutex<Vec<Row>>>,
-    tried: Arc<AtomicI64>,
     ended: Arc<AtomicBool>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
@@ -42,30 +45,30 @@ struct Row {
 }
 
 impl Writers {
-    /// Makes the table and starts so many of them.
+    /// Makes the table and starts so many of them, who soon give up a server that is silent.
     pub async fn start(url: &str, count: usize) -> Self {
-        let writers = Self::new(url, Arc::default());
+        let writers = Self::new(url, PATIENCE, Arc::default());
         writers.client().await.batch_execute(TABLE).await.unwrap();
         writers.start_all(count);
         writers
     }
 
-    /// Another one that dials something else, for the same rows.
+    /// Another one for the same rows, who dials something else and waits until it answers.
     pub fn start_another(&self, url: &str) -> Self {
-        let another = Self::new(url, self.numbers.clone());
+        let another = Self::new(url, GREAT_PATIENCE, self.numbers.clone());
         another.start_all(1);
         another
     }
 
-    fn new(url: &str, numbers: Arc<AtomicI64>) -> Self {
+    fn new(url: &str, patience: Duration, numbers: Arc<AtomicI64>) -> Self {
         let mut config: Config = url.parse().unwrap();
         // The first of the hosts may be one that never answers.
         config.load_balance_hosts(LoadBalanceHosts::Random);
         Self {
             config,
+            patience,
             numbers,
             rows: Arc::default(),
-            tried: Arc::default(),
             ended: Arc::default(),
             tasks: Arc::default(),
         }
@@ -84,9 +87,11 @@ impl Writers {
         }
     }
 
-    /// How many rows were tried, and how many of them acknowledged.
-    pub fn counts(&self) -> (i64, usize) {
-        (self.tried.load(Ordering::Relaxed), self.rows.lock().len())
+    /// How many rows were acknowledged after this moment, and how many of those begun after it.
+    pub fn acknowledged_after(&self, moment: Instant) -> (usize, usize) {
+        let rows = self.rows.lock();
+        let after = |of: fn(&Row) -> Instant| rows.iter().filter(|row| of(row) > moment).count();
+        (after(|row| row.acknowledged), after(|row| row.begun))
     }
 
     /// Ends them.
@@ -107,9 +112,8 @@ impl Writers {
                 continue;
             };
             let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-            self.tried.fetch_add(1, Ordering::Relaxed);
             let begun = Instant::now();
-            let inserted = timeout(PATIENCE, client.execute(INSERT, &[&number])).await;
+            let inserted = timeout(self.patience, client.execute(INSERT, &[&number])).await;
             if let Ok(Ok(_)) = inserted {
                 let acknowledged = Instant::now();
                 self.rows.lock().push(Row {
@@ -123,7 +127,7 @@ impl Writers {
     }
 
     async fn connect(&self) -> Option<Client> {
-        let (client, connection) = timeout(PATIENCE, self.config.connect(NoTls)).await.ok()?.ok()?;
+        let (client, connection) = timeout(self.patience, self.config.connect(NoTls)).await.ok()?.ok()?;
         tokio::spawn(connection);
         Some(client)
     }
@@ -154,13 +158,17 @@ impl Writers {
         panic!("no row was acknowledged for {:?}", moment.elapsed());
     }
 
-    /// Ends them; which of the acknowledged rows are not there.
-    pub async fn lost(&self) -> Vec<i64> {
-        self.end().await;
-        let there = self.client().await.query("SELECT number FROM rows", &[]).await.unwrap();
+    /// Which of their acknowledged rows are not there, asked by way of somebody who finds the
+    /// primary.
+    pub async fn lost(&self, by: &Self) -> Vec<i64> {
+        let there = by.client().await.query("SELECT number FROM rows", &[]).await.unwrap();
         let there: BTreeSet<i64> = there.iter().map(|row| row.get(0)).collect();
         let rows = self.rows.lock();
-        println!("{} rows were acknowledged, {} are there", rows.len(), there.len());
+        println!(
+            "{} rows were acknowledged; there are {} in all",
+            rows.len(),
+            there.len()
+        );
         rows.iter()
             .map(|row| row.number)
             .filter(|number| !there.contains(number))
