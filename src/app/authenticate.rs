@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::domain::{Caller, Scope, Scopes, UserRef};
 use crate::error::{Error, Result, Unauthenticated};
 use crate::id::{ClientId, UserId};
-use crate::jwt::{self, Claims, TokenKind};
+use crate::jwt::{Claims, TokenKind};
 use crate::secret::Digest;
 
 /// How many believed tokens are remembered.
@@ -54,7 +54,7 @@ impl App {
         let believed = match self.verified.0.get(&digest) {
             Some(believed) if believed.expires_at > now => believed,
             _ => {
-                let believed = Arc::new(self.believe(token, now)?);
+                let believed = Arc::new(self.believe(token).await?);
                 self.verified.0.insert(digest, believed.clone());
                 believed
             }
@@ -85,9 +85,12 @@ impl App {
     }
 
     /// Checks signature and claims.
-    fn believe(&self, token: &str, now: Timestamp) -> Result<Believed> {
+    async fn believe(&self, token: &str) -> Result<Believed> {
         let refuse = |why| Error::Unauthenticated(why);
-        let claims = jwt::decode(token, TokenKind::Access, &self.ring, now).map_err(|fault| refuse(fault.into()))?;
+        let claims = self
+            .decode(token, TokenKind::Access)
+            .await
+            .map_err(|fault| refuse(fault.into()))?;
         let issuer = self
             .origins
             .issuer(&claims.iss)

@@ -8,7 +8,7 @@ use crate::domain::{Connection, KeyOwner, TokenSet};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
 use crate::store::StoredSigningKey;
-use crate::store::sqlite::inspect::{Sample, TenantKeys};
+use crate::store::inspect::{Sample, TenantKeys};
 use crate::vault::{Field, Place, TenantKey, Vault};
 
 impl App {

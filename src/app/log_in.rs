@@ -10,7 +10,7 @@ use crate::domain::{Client, ConnectionRef, Grant, Identity, Object, Scopes, User
 use crate::error::{Error, Result};
 use crate::id::{ClientId, TenantId};
 pub use crate::jwt::Claims;
-use crate::jwt::{self, Fault, TokenKind};
+use crate::jwt::{Fault, TokenKind};
 use crate::secret::{Digest, ExposeSecret, SecretString};
 use crate::store::{LoginKind, LoginName, ReplacedHash, UserUpdate};
 
@@ -204,7 +204,7 @@ impl App {
             }
             None => claims.gty = Some("client-credentials".to_owned()),
         }
-        Ok((self.ring.sign(TokenKind::Access, claims)?, ACCESS_TOKEN_FOR))
+        Ok((self.signing.ring().sign(TokenKind::Access, claims)?, ACCESS_TOKEN_FOR))
     }
 
     /// An ID token (OpenID Connect Core 2) with these further claims.
@@ -223,15 +223,15 @@ impl App {
         let mut claims = self.claims(issuer, subject, client.id.to_string(), lives_for)?;
         claims.user_epoch = Some(found.user.epoch);
         claims.more = more;
-        self.ring.sign(TokenKind::Id, claims)
+        self.signing.ring().sign(TokenKind::Id, claims)
     }
 
     /// What an ID token of ours says.
     ///
     /// # Errors
     /// What is wrong with it, in full; nothing of this is a secret.
-    pub fn read_id_token(&self, token: &str) -> std::result::Result<Claims, Fault> {
-        jwt::decode(token, TokenKind::Id, &self.ring, self.clock.now())
+    pub async fn read_id_token(&self, token: &str) -> std::result::Result<Claims, Fault> {
+        self.decode(token, TokenKind::Id).await
     }
 
     /// The pair of users that an ID token was used for, if it was used as a proof.

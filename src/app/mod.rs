@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::clock::{Clock, Random};
 use crate::domain::RateLimit;
 use crate::error::{Error, Result};
-use crate::jwt::KeyRing;
 use crate::mail::Mailer;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -55,7 +54,7 @@ pub struct App {
     vault: Vault,
     keys: keys::Keys,
     labels: labels::Labels,
-    ring: KeyRing,
+    signing: signing::Signing,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     origins: Origins,
@@ -101,16 +100,16 @@ impl App {
         match parts.store.find_key_check().await? {
             Some(known) if known != check => return Err(Error::CryptoIntegrity),
             Some(_) => {}
-            None => parts.store.set_key_check(check).await?,
+            None => set_key_check(&*parts.store, check).await?,
         }
-        let ring = signing::open_ring(&*parts.store, &parts.vault, &*parts.clock).await?;
+        let signing = signing::Signing::open(&*parts.store, &parts.vault, &*parts.clock).await?;
         Ok(Self {
             logs: logs::Writing::start(&parts.store)?,
             store: parts.store,
             vault: parts.vault,
             keys: keys::Keys::new(),
             labels: labels::Labels::new(),
-            ring,
+            signing,
             clock: parts.clock,
             random: parts.random,
             origins: parts.origins,
@@ -130,8 +129,9 @@ impl App {
     }
 
     /// The public half of the signing keys (RFC 7517).
-    pub fn jwks(&self) -> serde_json::Value {
-        self.ring.jwks()
+    pub async fn jwks(&self) -> serde_json::Value {
+        self.read_signing_keys(signing::SHOWN_FOR).await;
+        self.signing.ring().jwks()
     }
 
     /// Now, by the clock that was handed in.
@@ -155,5 +155,15 @@ impl App {
     pub async fn forget_ended(&self) -> Result<u64> {
         self.drop_jobs().await?;
         Ok(self.store.forget_ended(self.clock.now()).await?)
+    }
+}
+
+/// Takes a root key as that of a store which has none; another server may be about to do the same.
+async fn set_key_check(store: &dyn Store, check: [u8; 32]) -> Result<()> {
+    let set = store.set_key_check(check).await;
+    match store.find_key_check().await? {
+        Some(known) if known == check => Ok(()),
+        Some(_) => Err(Error::CryptoIntegrity),
+        None => Ok(set?),
     }
 }

@@ -3,19 +3,17 @@
 //! What would surprise: whoever can write to the data can make a chain anew that fits, so a head is
 //! worth what the place is worth where it was kept.
 
-use std::path::Path;
-
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::backup::show_report;
 use super::orders::{self, Answer, Order};
 use super::report::Report;
-use super::{Failure, Place};
+use super::{Failure, Place, examine};
 use crate::config::Config;
 use crate::domain::Tenant;
 use crate::secret::Digest;
-use crate::store::sqlite::inspect::Inspection;
+use crate::store::inspect::Inspection;
 use crate::store::trail::{Examined, Fault};
 use crate::store::{Head, StoreError};
 
@@ -58,20 +56,21 @@ impl Audit {
     }
 }
 
-/// Goes through the events in this directory, which it blocks for.
+/// Goes through the events of this installation, which it blocks for.
 ///
 /// # Errors
 /// When the file cannot be read; usage for a head that is none.
 pub fn verify(config: &Config, tenant: Option<&str>, head: Option<&str>) -> Result<Answer, Failure> {
     let kept = head.map(parse_head).transpose()?;
     let mut report = Report::default();
-    say(&mut report, &config.data, tenant, kept.as_ref()).map_err(|error| Failure::failed(error.to_string()))?;
+    let files = examine::open(config)?;
+    say(&mut report, &files, tenant, kept.as_ref()).map_err(|error| Failure::failed(error.to_string()))?;
     Ok(report.answer())
 }
 
 /// Says of each tenant how its chain was found.
-fn say(report: &mut Report, dir: &Path, tenant: Option<&str>, kept: Option<&Digest>) -> Result<(), StoreError> {
-    let trails = Inspection::open(dir, None)?.trails(tenant, kept)?;
+fn say(report: &mut Report, files: &Inspection, tenant: Option<&str>, kept: Option<&Digest>) -> Result<(), StoreError> {
+    let trails = files.trails(tenant, kept)?;
     for (name, found) in trails {
         match fault(&found).or_else(|| lacks(&found, kept)) {
             Some(what) => report.fault(&name, what),

@@ -16,6 +16,7 @@ use tokio::net::UnixListener;
 
 use super::Failure;
 use super::directory::{Directory, control_socket};
+use super::installation::Installation;
 use super::orders::{Answer, Order, obey};
 use crate::app::App;
 use crate::config::Config;
@@ -58,14 +59,14 @@ impl ControlSocket {
     }
 
     /// Executes orders until it is dropped. The directory is held for as long as one is executed.
-    pub async fn serve(self, app: Arc<App>, config: Config, directory: Arc<Directory>) {
+    pub async fn serve(self, app: Arc<App>, config: Config, installation: Arc<Installation>) {
         let config = Arc::new(config);
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let (app, config, directory) = (app.clone(), config.clone(), directory.clone());
+                    let (app, config, installation) = (app.clone(), config.clone(), installation.clone());
                     tokio::spawn(async move {
-                        if let Err(error) = answer(stream, &app, &config, directory).await {
+                        if let Err(error) = answer(stream, &app, &config, installation).await {
                             tracing::warn!(%error, "an order got no answer");
                         }
                     });
@@ -89,14 +90,14 @@ async fn answer(
     stream: tokio::net::UnixStream,
     app: &Arc<App>,
     config: &Config,
-    directory: Arc<Directory>,
+    installation: Arc<Installation>,
 ) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut read = tokio::io::BufReader::new(read.take(LIMIT_BYTES));
     tokio::time::timeout(PATIENCE, read.read_line(&mut line)).await??;
     let outcome: Result<Answer, Failure> = match serde_json::from_str::<Order>(&line) {
-        Ok(order) => obey(app, config, order, directory).await,
+        Ok(order) => obey(app, config, order, installation).await,
         Err(_) => Err(Failure::Usage(
             "the server does not know this order: use the command line of its own version".into(),
         )),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
-use super::directory::Directory;
+use super::installation::Installation;
 use super::serve::{Prepared, start_log};
 use super::{Failure, Place, open, print};
 use crate::app::App;
@@ -57,6 +57,7 @@ impl Demo {
         let place = Place {
             config: place.config.clone(),
             data: place.data.clone().or_else(|| Some(scratch.as_ref()?.0.join("data"))),
+            database_url: place.database_url.clone(),
             root_key_file: place.root_key_file.clone(),
         };
         let mut config = place.settings(&Flags {
@@ -70,10 +71,10 @@ impl Demo {
             config.mail_from = "Oneself <accounts@demo.example>".to_owned();
         }
         config.check_safe()?;
-        let directory = Directory::take(&config.data, "demo")?;
+        let installation = Installation::take(&config, "demo")?;
         let _log = start_log(&config)?;
         open::runtime(&config)?.block_on(async {
-            let server = Prepared::new(&config, directory).await?;
+            let server = Prepared::new(&config, installation).await?;
             let scene = Scene::set(&server.app).await?;
             let token = TokenFile::write(&config.data, &scene.token)?;
             print(&scene.what_to_try(&server.url(), &config.data, &token.0))?;

@@ -7,22 +7,19 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
 use super::backup::{open_vault, show_report};
+use super::installation::{Database, Installation};
 use super::orders::{self, Order};
 use super::report::Report;
 use super::{Failure, Place, examine, open};
-use crate::clock::{SystemClock, SystemRandomness};
 use crate::config::{Config, Unsafe};
 use crate::id::{TenantId, UserId};
-use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::copy::{self, Part};
-use crate::store::sqlite::inspect::Inspection;
-use crate::store::{Store as _, ledger};
+use crate::store::{StoreError, ledger, postgres};
 use crate::vault::Vault;
 
 /// From which part of the disk on the space that is left is a fault, and is worth a note.
@@ -44,7 +41,7 @@ impl Doctor {
     /// Looks, and shows what was found.
     pub fn run(self, place: &Place) -> Result<(), Failure> {
         let config = place.settings(&json!({}))?;
-        if !config.data.exists() {
+        if config.database_url.is_none() && !config.data.exists() {
             return Err(Unsafe(format!(
                 "there is no directory {}: name the one to look at with --data",
                 config.data.display()
@@ -52,10 +49,10 @@ impl Doctor {
             .into());
         }
         let order = Order::Examine { sweep: self.sweep };
-        let answer = orders::reach_or(&config, &order, |_| {
+        let answer = orders::reach_or(&config, &order, |installation| {
             let (mut report, unused) = examine(&config, None);
             if self.sweep && !unused.is_empty() {
-                sweep(&config, unused.clone())?;
+                sweep(&config, installation, unused.clone())?;
             }
             say_unused(&mut report, unused.len(), self.sweep);
             Ok(report.answer())
@@ -64,12 +61,12 @@ impl Doctor {
     }
 }
 
-/// Deletes keys of a store that nobody else has open.
-fn sweep(config: &Config, unused: Vec<(TenantId, UserId)>) -> Result<(), Failure> {
-    let (clock, random) = (Arc::new(SystemClock::default()), Arc::new(SystemRandomness::new()));
-    let store = SqliteStore::open(&config.data, clock, random, &open::store_options())?;
-    let swept = open::runtime(config)?.block_on(store.sweep_keys(unused));
-    swept.map_err(|error| Failure::failed(error.to_string()))
+/// Deletes keys of an installation that no server here holds.
+fn sweep(config: &Config, installation: &Installation, unused: Vec<(TenantId, UserId)>) -> Result<(), Failure> {
+    open::runtime(config)?.block_on(async {
+        let app = open::app(config, installation, config.listen).await?;
+        Ok(app.sweep_keys(unused).await?)
+    })
 }
 
 /// Says how many keys belong to nobody.
@@ -88,28 +85,14 @@ pub fn say_unused(report: &mut Report, count: usize, swept: bool) {
 /// that of a running server; without one, that of the root key's file. It blocks.
 pub fn examine(config: &Config, running: Option<&Vault>) -> (Report, Vec<(TenantId, UserId)>) {
     let mut report = Report::default();
-    let dir = config.data.as_path();
-    modes(&mut report, dir);
-    space(&mut report, dir);
+    match &config.database_url {
+        Some(_) => database(&mut report, config),
+        None => directory(&mut report, &config.data),
+    }
     let own = root_key(&mut report, config);
     let vault = running.or(own.as_ref());
-    for part in [Part::Data, Part::Keys] {
-        file(&mut report, part, dir);
-    }
-    match ledger::read(&dir.join(ledger::FILE)) {
-        Ok(Some(contents)) => report.ok(
-            "ledger",
-            format!("{} entries, complete since {}", contents.losses.len(), contents.since),
-        ),
-        Ok(None) => report.fault(
-            "ledger",
-            "it is not there: the next start begins one, and a backup that is older is restored only \
-             --without-ledger",
-        ),
-        Err(fault) => report.fault("ledger", fault.to_string()),
-    }
     let mut unused = Vec::new();
-    let opened = Inspection::open(dir, Some(dir));
+    let opened = examine::open(config).map_err(|failure| StoreError::Unavailable(failure.message().to_owned()));
     examine::say(&mut report, "contents", opened, |report, files| {
         examine::contents(report, &files, examine::Subject::Store);
         if let Some(vault) = vault {
@@ -131,6 +114,39 @@ pub fn examine(config: &Config, running: Option<&Vault>) -> (Report, Vec<(Tenant
         });
     });
     (report, unused)
+}
+
+/// The directory and what is in it.
+fn directory(report: &mut Report, dir: &Path) {
+    modes(report, dir);
+    space(report, dir);
+    for part in [Part::Data, Part::Keys] {
+        file(report, part, dir);
+    }
+    match ledger::read(&dir.join(ledger::FILE)) {
+        Ok(Some(contents)) => report.ok(
+            "ledger",
+            format!("{} entries, complete since {}", contents.losses.len(), contents.since),
+        ),
+        Ok(None) => report.fault(
+            "ledger",
+            "it is not there: the next start begins one, and a backup that is older is restored only \
+             --without-ledger",
+        ),
+        Err(fault) => report.fault("ledger", fault.to_string()),
+    }
+}
+
+/// Whether the database can be used.
+fn database(report: &mut Report, config: &Config) {
+    let found = Database::of(config).and_then(|database| match database {
+        Some(database) => Ok(postgres::check_schema(&database.address)?),
+        None => Ok(()),
+    });
+    match found {
+        Ok(()) => report.ok("database", "it can be reached, and has the schema of this version"),
+        Err(failure) => report.fault("database", failure.message()),
+    }
 }
 
 /// Who else may read or write.

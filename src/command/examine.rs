@@ -3,12 +3,26 @@
 
 use std::time::Duration;
 
-use super::audit;
+use super::installation::Database;
 use super::report::Report;
+use super::{Failure, audit};
 use crate::app::inspect::{open_sample, open_signing_key, open_tenant};
-use crate::store::StoreResult;
-use crate::store::sqlite::inspect::Inspection;
+use crate::config::Config;
+use crate::store::inspect::Inspection;
+use crate::store::{StoreResult, postgres, sqlite};
 use crate::vault::Vault;
+
+/// Opens the data of these settings to be looked through.
+///
+/// # Errors
+/// When it cannot be read; unsafe when the settings cannot be used.
+pub fn open(config: &Config) -> Result<Inspection, Failure> {
+    let opened = match Database::of(config)? {
+        Some(database) => postgres::inspect(&database.address),
+        None => sqlite::inspect(&config.data, Some(&config.data)),
+    };
+    opened.map_err(|error| Failure::failed(error.to_string()))
+}
 
 /// How many sealed token sets are opened.
 const SAMPLES: u64 = 1_000;

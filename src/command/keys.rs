@@ -1,15 +1,13 @@
 //! `oneself keys`: which keys there are, and nothing of what is in them.
 
-use std::path::Path;
-
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::orders::{self, Answer, Order};
-use super::{Failure, Place};
+use super::{Failure, Place, examine};
+use crate::config::Config;
 use crate::store::StoreError;
-use crate::store::sqlite::inspect::Inspection;
 
 /// Show the keys of an installation
 #[derive(Debug, Subcommand)]
@@ -30,13 +28,13 @@ impl Keys {
     }
 }
 
-/// The keys in this directory, as of now.
+/// The keys of this installation, as of now.
 ///
 /// # Errors
 /// When the files cannot be read.
-pub fn show(dir: &Path, now: Timestamp) -> Result<Answer, Failure> {
+pub fn show(config: &Config, now: Timestamp) -> Result<Answer, Failure> {
     let failed = |error: StoreError| Failure::failed(error.to_string());
-    let files = Inspection::open(dir, Some(dir)).map_err(failed)?;
+    let files = examine::open(config)?;
     let check = files.key_check().map_err(failed)?.map(hex::encode);
     let tenants = files.tenants().map_err(failed)?;
     let signing = files.signing_keys().map_err(failed)?;

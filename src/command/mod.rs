@@ -2,7 +2,8 @@
 //!
 //! Exit 0 done, 1 failed, 2 wrong usage, 78 unsafe to start. A command that changes what
 //! a running server serves is an order (`orders.rs`), executed by whoever holds the data
-//! directory: this process, or the server by way of its control socket.
+//! directory: this process, or the server by way of its control socket. With a database, which
+//! nobody holds, it is always this process.
 
 mod audit;
 mod backup;
@@ -15,6 +16,7 @@ mod directory;
 mod doctor;
 mod examine;
 mod import;
+mod installation;
 mod keys;
 mod migrate;
 mod open;
@@ -33,7 +35,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Unsafe, refuse_test_knobs};
+use crate::config::{Config, DatabaseUrl, Unsafe, refuse_test_knobs};
 
 /// The account-linking server: one person, every account.
 #[derive(Debug, Parser)]
@@ -78,6 +80,10 @@ struct Place {
     #[arg(long, global = true, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<PathBuf>,
+    /// A PostgreSQL database in place of the data directory: postgres://USER@HOST:PORT/DATABASE
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_url: Option<DatabaseUrl>,
     /// The root key's file [default: DIR.root.key]
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]

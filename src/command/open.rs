@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::directory::Directory;
+use super::installation::Installation;
 use super::{Failure, root_key};
 use crate::app::{App, Origins, Parts, PasswordSettings};
 use crate::clock::{SystemClock, SystemRandomness};
@@ -18,7 +18,9 @@ use crate::config::{Config, MailSecurity, Unsafe};
 use crate::error::Error;
 use crate::mail::{Mailer, Security, Smtp};
 use crate::secret::SecretString;
+use crate::store::Store;
 use crate::store::ledger::LedgerFault;
+use crate::store::postgres::{self, PostgresStore};
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::vault::Vault;
 
@@ -39,12 +41,12 @@ pub fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))
 }
 
-/// The system over this directory, known under the origins of a server at `address`.
+/// The system over this installation, known under the origins of a server at `address`.
 ///
 /// # Errors
 /// Unsafe when the root key is missing or another one, or the data is of another version;
 /// failed when the files cannot be used.
-pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) -> Result<App, Failure> {
+pub async fn app(config: &Config, installation: &Installation, address: SocketAddr) -> Result<App, Failure> {
     let origins = Origins::new(config.origins(address)).map_err(|error| Unsafe(error.to_string()))?;
     let rate_limit_per_address = config
         .rate_limit_per_address
@@ -53,14 +55,23 @@ pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) ->
     let mailer = mailer(config)?;
     let clock = Arc::new(SystemClock::default());
     let random = Arc::new(SystemRandomness::new());
-    let root = root_key::read_or_make(config, directory, &*random)?;
+    let (store, root): (Arc<dyn Store>, _) = match installation {
+        Installation::Directory(directory) => {
+            let root = root_key::read_or_make(config, installation, directory.has_data(), &*random)?;
+            let options = store_options();
+            let store = SqliteStore::open(directory.path(), clock.clone(), random.clone(), &options)?;
+            (Arc::new(store), root)
+        }
+        Installation::Database(database) => {
+            let connections = config.database_connections;
+            let store = PostgresStore::open(&database.address, connections, clock.clone(), random.clone()).await?;
+            let has_data = store.find_key_check().await.map_err(Error::from)?.is_some();
+            let root = root_key::read_or_make(config, installation, has_data, &*random)?;
+            (Arc::new(store), root)
+        }
+    };
     let parts = Parts {
-        store: Arc::new(SqliteStore::open(
-            directory.path(),
-            clock.clone(),
-            random.clone(),
-            &store_options(),
-        )?),
+        store,
         vault: Vault::new(root, random.clone()),
         clock,
         random,
@@ -77,7 +88,7 @@ pub async fn app(config: &Config, directory: &Directory, address: SocketAddr) ->
         Error::CryptoIntegrity => Failure::Unsafe(format!(
             "the data in {} was sealed under another root key: put that key back, or say with --root-key-file where \
              it is",
-            directory.path().display()
+            installation.name()
         )),
         error => error.into(),
     })
@@ -90,7 +101,10 @@ fn mailer(config: &Config) -> Result<Option<Mailer>, Failure> {
         None if config.mail_smtp.is_empty() => return Ok(None),
         None => {
             let login = match &config.mail_smtp_password_file {
-                Some(path) => Some((config.mail_smtp_user.clone(), password(path)?)),
+                Some(path) => Some((
+                    config.mail_smtp_user.clone(),
+                    password("mail_smtp_password_file", path)?,
+                )),
                 None => None,
             };
             let smtp = Smtp {
@@ -108,18 +122,16 @@ fn mailer(config: &Config) -> Result<Option<Mailer>, Failure> {
     Ok(Some(made.map_err(Unsafe)?))
 }
 
-/// The first line of a file that nobody else may read.
-fn password(path: &Path) -> Result<SecretString, Unsafe> {
-    let cannot = |error| {
-        Unsafe(format!(
-            "cannot read mail_smtp_password_file {}: {error}",
-            path.display()
-        ))
-    };
+/// The first line of a file that nobody else may read, which this setting names.
+///
+/// # Errors
+/// When it is unreadable, or readable to others.
+pub fn password(setting: &str, path: &Path) -> Result<SecretString, Unsafe> {
+    let cannot = |error| Unsafe(format!("cannot read {setting} {}: {error}", path.display()));
     let mode = std::fs::metadata(path).map_err(cannot)?.mode();
     if mode & 0o077 != 0 {
         return Err(Unsafe(format!(
-            "mail_smtp_password_file {} can be read by others: chmod 0400 {0}",
+            "{setting} {0} can be read by others: chmod 0400 {0}",
             path.display()
         )));
     }
@@ -140,6 +152,18 @@ impl From<OpenError> for Failure {
             | OpenError::DiskFull { .. }
             | OpenError::Io { .. }
             | OpenError::Ledger(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<postgres::OpenError> for Failure {
+    /// Likewise.
+    fn from(error: postgres::OpenError) -> Self {
+        match error {
+            postgres::OpenError::NewerSchema { .. }
+            | postgres::OpenError::NeedsMigration { .. }
+            | postgres::OpenError::Unfit(_) => Self::Unsafe(error.to_string()),
+            postgres::OpenError::Refused(_) => Self::Failed(error.to_string()),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::directory::{Claim, Directory};
+use super::installation::Installation;
 use super::{Failure, Place, audit, backup, control, doctor, import, keys, open, print, render};
 use crate::app::App;
 use crate::app::connections::ConnectionRequest;
@@ -137,7 +137,7 @@ pub fn give(place: &Place, order: &Order, json: bool) -> std::result::Result<(),
 /// # Errors
 /// Those of the order; unsafe when the directory is held by a process that takes no orders.
 pub fn reach(config: &Config, order: &Order) -> std::result::Result<Answer, Failure> {
-    reach_or(config, order, |directory| here(config, directory, order))
+    reach_or(config, order, |installation| here(config, installation, order))
 }
 
 /// Has the order executed by the process that holds the data directory, or, when none does,
@@ -148,13 +148,13 @@ pub fn reach(config: &Config, order: &Order) -> std::result::Result<Answer, Fail
 pub fn reach_or(
     config: &Config,
     order: &Order,
-    instead: impl FnOnce(&Directory) -> std::result::Result<Answer, Failure>,
+    instead: impl FnOnce(&Installation) -> std::result::Result<Answer, Failure>,
 ) -> std::result::Result<Answer, Failure> {
     let started = Instant::now();
     loop {
-        let holder = match Directory::claim(&config.data, "order")? {
-            Claim::Taken(directory) => return instead(&directory),
-            Claim::HeldBy(holder) => holder,
+        let holder = match Installation::claim(config, "order")? {
+            Ok(installation) => return instead(&installation),
+            Err(holder) => holder,
         };
         if let Some(answer) = control::send(&config.data, order)? {
             return Ok(answer);
@@ -170,9 +170,9 @@ pub fn reach_or(
     }
 }
 
-fn here(config: &Config, directory: &Directory, order: &Order) -> std::result::Result<Answer, Failure> {
+fn here(config: &Config, installation: &Installation, order: &Order) -> std::result::Result<Answer, Failure> {
     open::runtime(config)?.block_on(async {
-        let app = open::app(config, directory, config.listen).await?;
+        let app = open::app(config, installation, config.listen).await?;
         obey(&Arc::new(app), config, order.clone(), ()).await
     })
 }
@@ -216,7 +216,7 @@ pub async fn obey(
             app.chain_events().await?;
             Ok(audit::heads(&app.heads(tenant.as_deref()).await?))
         }
-        Order::ShowKeys => apart(lock, move || keys::show(&config.data, held.now())).await,
+        Order::ShowKeys => apart(lock, move || keys::show(&config, held.now())).await,
         Order::ImportUsers { .. } => {
             let done = import::obey(app, order, |_, _| {}).await;
             drop(lock);

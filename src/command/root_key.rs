@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::clock::Random;
-use crate::command::directory::Directory;
+use crate::command::installation::Installation;
 use crate::command::{Failure, note};
 use crate::config::{Config, Unsafe};
 use crate::secret::ExposeSecret;
@@ -24,15 +24,22 @@ use crate::vault::RootKey;
 /// # Errors
 /// When the file is missing beside data, unreadable, readable to others, or within the
 /// directory.
-pub fn read_or_make(config: &Config, directory: &Directory, random: &dyn Random) -> Result<RootKey, Failure> {
+pub fn read_or_make(
+    config: &Config,
+    installation: &Installation,
+    has_data: bool,
+    random: &dyn Random,
+) -> Result<RootKey, Failure> {
     let path = config.root_key_file()?;
-    refuse_within(&path, directory)?;
+    if let Some(directory) = installation.path() {
+        refuse_within(&path, directory)?;
+    }
     match fs::metadata(&path) {
         Ok(metadata) => {
             refuse_unfit(&path, &metadata)?;
-            read(&path, directory)
+            read(&path, installation, has_data)
         }
-        Err(error) if error.kind() == ErrorKind::NotFound && !directory.has_data() => {
+        Err(error) if error.kind() == ErrorKind::NotFound && !has_data => {
             let key = make(&path, random)
                 .map_err(|error| Failure::failed(format!("cannot make the root key {}: {error}", path.display())))?;
             note(&format!(
@@ -46,7 +53,7 @@ pub fn read_or_make(config: &Config, directory: &Directory, random: &dyn Random)
             "the root key {} is missing, and {} holds data that only it opens: put the key back, or say with \
              --root-key-file where it is",
             path.display(),
-            directory.path().display()
+            installation.name()
         ))
         .into()),
         Err(error) => Err(Unsafe(format!("cannot read the root key {}: {error}", path.display())).into()),
@@ -72,17 +79,16 @@ pub fn read_existing(path: &Path) -> Result<Option<RootKey>, Failure> {
 }
 
 /// That the key does not lie with the data, whatever links lead there.
-fn refuse_within(path: &Path, directory: &Directory) -> Result<(), Failure> {
+fn refuse_within(path: &Path, directory: &Path) -> Result<(), Failure> {
     let data = directory
-        .path()
         .canonicalize()
-        .map_err(|error| Failure::failed(format!("cannot find {}: {error}", directory.path().display())))?;
+        .map_err(|error| Failure::failed(format!("cannot find {}: {error}", directory.display())))?;
     if real(path).is_some_and(|path| path.starts_with(&data)) || named(path).is_some_and(|path| path.starts_with(&data))
     {
         return Err(Unsafe(format!(
             "the root key {} is within the data directory {}, and every backup would carry it: keep it outside",
             path.display(),
-            directory.path().display()
+            directory.display()
         ))
         .into());
     }
@@ -118,16 +124,16 @@ fn refuse_unfit(path: &Path, metadata: &fs::Metadata) -> Result<(), Unsafe> {
     Ok(())
 }
 
-fn read(path: &Path, directory: &Directory) -> Result<RootKey, Failure> {
+fn read(path: &Path, installation: &Installation, has_data: bool) -> Result<RootKey, Failure> {
     let text = fs::read(path)
         .map(Zeroizing::new)
         .map_err(|error| Unsafe(format!("cannot read the root key {}: {error}", path.display())))?;
-    let unused = if directory.has_data() {
+    let unused = if has_data {
         "put back the copy of it".to_owned()
     } else {
         format!(
-            "{} holds no data, so if no other directory uses the file, remove it and start again",
-            directory.path().display()
+            "{} holds no data, so if nothing else uses the file, remove it and start again",
+            installation.name()
         )
     };
     RootKey::from_text(str::from_utf8(&text).unwrap_or_default())

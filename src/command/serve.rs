@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::control::ControlSocket;
-use super::directory::Directory;
+use super::installation::Installation;
 use super::{Failure, Place, open, print};
 use crate::api;
 use crate::api::auth0::jobs::runner;
@@ -76,10 +76,10 @@ impl Serve {
     pub fn run(self, place: &Place) -> Result<(), Failure> {
         let config = place.settings(&self)?;
         config.check_safe()?;
-        let directory = Directory::take(&config.data, "serve")?;
+        let installation = Installation::take(&config, "serve")?;
         let _log = start_log(&config)?;
         open::runtime(&config)?.block_on(async {
-            let server = Prepared::new(&config, directory).await?;
+            let server = Prepared::new(&config, installation).await?;
             print(&server.ready_line())?;
             server.serve().await;
             Ok(())
@@ -105,10 +105,10 @@ pub struct Prepared {
     front: Front,
     admin: Option<(Server, Front)>,
     readiness: Readiness,
-    control: ControlSocket,
+    control: Option<ControlSocket>,
     config: Config,
     ends: Ends,
-    directory: Arc<Directory>,
+    installation: Arc<Installation>,
     with_tls: bool,
 }
 
@@ -117,7 +117,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Whatever keeps the server from serving.
-    pub async fn new(config: &Config, directory: Directory) -> Result<Self, Failure> {
+    pub async fn new(config: &Config, installation: Installation) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::failed(error.to_string());
         let ends = Ends::new().map_err(failed)?;
         let tls = match (&config.tls_cert, &config.tls_key) {
@@ -137,7 +137,7 @@ impl Prepared {
             Some(address) => Some(Server::bind(address, None, Limits::default()).await.map_err(failed)?),
             None => None,
         };
-        let app = Arc::new(open::app(config, &directory, server.address()).await?);
+        let app = Arc::new(open::app(config, &installation, server.address()).await?);
         let metrics = Metrics::new()
             .and_then(|metrics| metrics.register(app.dropped_logs()).map(|()| metrics))
             .map_err(|error| Failure::failed(error.to_string()))?;
@@ -147,7 +147,7 @@ impl Prepared {
             .transpose()?;
         Ok(Self {
             front: front(&app, metrics),
-            control: ControlSocket::bind(&directory)?,
+            control: installation.directory().map(ControlSocket::bind).transpose()?,
             config: config.clone(),
             with_tls: config.has_tls(),
             app,
@@ -155,7 +155,7 @@ impl Prepared {
             admin,
             readiness,
             ends,
-            directory: Arc::new(directory),
+            installation: Arc::new(installation),
         })
     }
 
@@ -176,7 +176,7 @@ impl Prepared {
             env!("CARGO_PKG_VERSION"),
             self.url(),
             admin.unwrap_or_default(),
-            self.directory.path().display()
+            self.installation.name()
         )
     }
 
@@ -187,10 +187,9 @@ impl Prepared {
             // The sender is dropped at the signal, and never sends.
             let _ = ending.changed().await;
         };
-        let orders = tokio::spawn(
-            self.control
-                .serve(self.app.clone(), self.config, self.directory.clone()),
-        );
+        let orders = self
+            .control
+            .map(|control| tokio::spawn(control.serve(self.app.clone(), self.config, self.installation.clone())));
         let upkeep = tokio::spawn(keep_up(self.app.clone()));
         let chaining = tokio::spawn(chain(self.app.clone()));
         let jobs = {
@@ -209,16 +208,18 @@ impl Prepared {
             _ = async { tokio::join!(served, jobs) } => {}
             () = self.ends.first() => tracing::warn!("ended at once by a second signal"),
         }
-        orders.abort();
         upkeep.abort();
         chaining.abort();
         self.app.write_logs().await;
         if let Some(admin) = admin {
             admin.abort();
         }
-        let _ = orders.await;
+        if let Some(orders) = orders {
+            orders.abort();
+            let _ = orders.await;
+        }
         tracing::info!("ended");
-        drop(self.directory);
+        drop(self.installation);
     }
 }
 

@@ -2,16 +2,20 @@
 //!
 //! Layers, each over the one before: `config.default.toml`, which is built in and names
 //! every setting; the file given with `--config`; the environment; flags. No setting is a
-//! secret: keys and certificates are named by path. What would surprise: a name that is
+//! secret, but for a password that somebody writes into a URL, which is not shown: keys,
+//! certificates and passwords are named by path. What would surprise: a name that is
 //! not a setting is refused wherever it stands, because a misspelt safeguard is none.
 
 mod layers;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use crate::secret::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The text of `config.default.toml`.
@@ -34,6 +38,11 @@ pub struct Config {
     #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
     pub admin_listen: Option<SocketAddr>,
     pub data: PathBuf,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub database_url: Option<DatabaseUrl>,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub database_password_file: Option<PathBuf>,
+    pub database_connections: usize,
     #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
     pub root_key_file: Option<PathBuf>,
     pub origins: Vec<String>,
@@ -59,6 +68,42 @@ pub struct Config {
     pub mail_smtp_user: String,
     #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
     pub mail_smtp_password_file: Option<PathBuf>,
+}
+
+/// Where a database is; it may hold a password, so it shows itself without.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The whole of it.
+    pub fn secret(&self) -> SecretString {
+        self.0.as_str().into()
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    /// Host and database, and nothing that comes before or after them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.split('?').next().unwrap_or_default();
+        let rest = whole.split_once("://").map_or("", |(_, rest)| rest);
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        write!(f, "postgres://{place}")
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// How the mail server is spoken to.
@@ -166,6 +211,7 @@ impl Config {
             ("max_connections", self.max_connections),
             ("max_connections_per_address", self.max_connections_per_address),
             ("password_hashes_at_once", self.password_hashes_at_once),
+            ("database_connections", self.database_connections),
         ] {
             if value == 0 {
                 return refuse(format!("{name} is 0: the server could serve nobody"));
@@ -202,7 +248,10 @@ impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let settings = serde_json::to_value(self).map_err(|_| fmt::Error)?;
         for (name, value) in settings.as_object().into_iter().flatten() {
-            writeln!(f, "{name} = {value}")?;
+            match &self.database_url {
+                Some(url) if name == "database_url" => writeln!(f, "{name} = \"{url}\"")?,
+                _ => writeln!(f, "{name} = {value}")?,
+            }
         }
         Ok(())
     }
@@ -279,6 +328,15 @@ mod tests {
         assert_eq!(config.root_key_file().unwrap(), Path::new("/srv/oneself.root.key"));
         config.data = "/".into();
         assert!(config.root_key_file().is_err());
+    }
+
+    #[test]
+    fn the_address_of_a_database_is_shown_without_who_asks() {
+        let mut config = Config::load(None, [], &Dict::new()).unwrap();
+        config.database_url = Some("postgres://u:p@ss@h:5,i/d?password=x".parse().unwrap());
+        let shown = config.to_string();
+        assert!(shown.contains("database_url = \"postgres://h:5,i/d\""), "{shown}");
+        assert!(!format!("{config:?}").contains("p@ss"));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 pub mod acts;
 mod imports;
+pub mod inspect;
 pub mod jobs;
 pub mod ledger;
 mod logs;

@@ -17,7 +17,7 @@ use crate::web::Arrival;
 
 /// `GET /.well-known/jwks.json`: the keys that our tokens are signed with (RFC 7517).
 pub async fn jwks(State(app): State<Arc<App>>) -> Response {
-    wire::json(StatusCode::OK, &app.jwks())
+    wire::json(StatusCode::OK, &app.jwks().await)
 }
 
 /// `GET /.well-known/openid-configuration`, as the origin that it is asked of.

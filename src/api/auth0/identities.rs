@@ -174,6 +174,7 @@ async fn link_proved(app: &App, caller: &Caller, user: &UserRef, token: &str) ->
     let primary = app.user_to_link(caller, user).await?;
     let claims = app
         .read_id_token(token)
+        .await
         .map_err(|fault| Error::ProofRejected(fault.into()))?;
     check_claims(caller, &claims).map_err(Error::ProofRejected)?;
 

@@ -18,7 +18,7 @@ use crate::command::Failure;
 use crate::command::orders::Answer;
 use crate::store::StoreError;
 use crate::store::sqlite::copy::{self, Part};
-use crate::store::sqlite::inspect::Inspection;
+use crate::store::sqlite::inspect;
 
 /// Copies the data in `source` to the directory `to`, and the keys to `keys`. It blocks.
 ///
@@ -100,7 +100,7 @@ fn copy_part(app: &App, part: Part, origin: &Origin, to: &Unfinished) -> Result<
     let mut manifest = Manifest::of(part, dir, origin, app.now(), app.vault()).map_err(cannot)?;
     manifest.schema = schema;
     if part == Part::Data {
-        let counted = Inspection::open(dir, None).and_then(|files| files.counts());
+        let counted = inspect(dir, None).and_then(|files| files.counts());
         manifest.counts = Some(counted.map_err(|error: StoreError| Failure::failed(error.to_string()))?);
     }
     manifest.write(dir, app.vault()).map_err(cannot)

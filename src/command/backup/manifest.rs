@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Digest;
+use crate::store::inspect::Counts;
 use crate::store::sqlite::copy::Part;
-use crate::store::sqlite::inspect::Counts;
 use crate::vault::Vault;
 
 const FILE: &str = "manifest.json";

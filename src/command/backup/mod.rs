@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
+use super::installation::refuse_database;
 use super::orders::{self, Answer, Order};
 use super::{Failure, Place, print, root_key};
 use crate::clock::SystemRandomness;
@@ -64,9 +65,14 @@ pub enum Backup {
     },
 }
 
+/// What is to be done about backups of a database.
+const OF_DATABASES: &str = "a database is backed up by its own tools, such as pg_basebackup with an archive of its log; \
+                            keep copies of the schema oneself_keys apart from the rest";
+
 impl Backup {
     /// Does it, and says how it went.
     pub fn run(self, place: &Place) -> Result<(), Failure> {
+        refuse_database(&place.settings(&json!({}))?, OF_DATABASES)?;
         match self {
             Self::Create { dir, keys, json } => {
                 let order = Order::CreateBackup {
@@ -91,6 +97,7 @@ impl Backup {
                 let place = Place {
                     config: place.config.clone(),
                     data: Some(to),
+                    database_url: None,
                     root_key_file: place.root_key_file.clone(),
                 };
                 let config = place.settings(&json!({}))?;

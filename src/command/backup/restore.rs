@@ -16,11 +16,12 @@ use super::{open_vault, verify};
 use crate::app::App;
 use crate::clock::{SystemClock, SystemRandomness};
 use crate::command::directory::{Claim, Directory};
+use crate::command::installation::Installation;
 use crate::command::{Failure, open};
 use crate::config::{Config, Unsafe};
 use crate::store::ledger::{self, Contents};
 use crate::store::sqlite::copy::{self, Part};
-use crate::store::sqlite::inspect::Inspection;
+use crate::store::sqlite::inspect;
 use crate::store::sqlite::{Replayed, SqliteStore};
 
 /// Which ledger says what must stay gone.
@@ -107,7 +108,7 @@ fn choose_ledger(which: &WhichLedger, data: &Manifest, dir: &Path) -> Result<Opt
             data.began_at
         ))
     })?;
-    let known = Inspection::open(dir, None)
+    let known = inspect(dir, None)
         .and_then(|files| files.ledger_batch())
         .map_err(|error| Failure::failed(error.to_string()))?;
     if contents.since > data.began_at || contents.last_batch < known {
@@ -171,7 +172,7 @@ fn make_ready(
     if let Some((path, contents)) = ledger {
         ledger::adopt(path, dir, contents).map_err(|error| Failure::failed(error.to_string()))?;
     }
-    let app: App = open::runtime(config)?.block_on(open::app(config, &unfinished.directory, config.listen))?;
+    let app: App = open::runtime(config)?.block_on(open::app(config, &unfinished.installation, config.listen))?;
     drop(app);
     Ok(replayed)
 }
@@ -207,7 +208,8 @@ fn said(to: &Path, data: &Manifest, ledger: Option<&(PathBuf, Contents)>, replay
 
 /// The directory while it is being made: held, so that there is one at a time.
 struct Unfinished {
-    directory: Directory,
+    path: PathBuf,
+    installation: Installation,
     finished: bool,
 }
 
@@ -233,13 +235,14 @@ impl Unfinished {
             }
         }
         Ok(Self {
-            directory: directory.with_data(),
+            path,
+            installation: Installation::Directory(directory.with_data()),
             finished: false,
         })
     }
 
     fn path(&self) -> &Path {
-        self.directory.path()
+        &self.path
     }
 
     fn finish(mut self, to: &Path) -> io::Result<()> {

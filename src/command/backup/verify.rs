@@ -9,7 +9,7 @@ use super::manifest::{Manifest, length_and_digest};
 use crate::command::examine::{self, Subject};
 use crate::command::report::Report;
 use crate::store::sqlite::copy::{self, Part};
-use crate::store::sqlite::inspect::Inspection;
+use crate::store::sqlite::inspect;
 use crate::vault::Vault;
 
 /// What a backup was found to be.
@@ -45,7 +45,7 @@ pub fn verify(data: &Path, keys: Option<&Path>, vault: Option<&Vault>) -> Verifi
             "not looked at: the schema is an older one, which `restore` brings up to date",
         );
     } else if report.first_fault().is_none() {
-        let opened = Inspection::open(data, keys);
+        let opened = inspect(data, keys);
         examine::say(&mut report, "contents", opened, |report, files| {
             if let Some(manifest) = &of_data
                 && files.counts().is_ok_and(|counts| Some(counts) != manifest.counts)

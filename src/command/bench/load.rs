@@ -13,7 +13,7 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::account;
+use super::account::{self, Measured};
 use super::client::{Ask, Seen, Site};
 
 /// How often the memory of the server is looked at.
@@ -33,8 +33,8 @@ pub struct Load {
     pub time: Duration,
     /// The status of a good answer.
     pub good: StatusCode,
-    /// The process of the server, when it is on this machine.
-    pub server: Option<u32>,
+    /// The processes of the server, when they are on this machine.
+    pub server: Option<Measured>,
 }
 
 /// What it cost.
@@ -50,7 +50,7 @@ pub struct Cost {
     pub per_second: f64,
     /// From the request to its answer.
     pub latency_us: Latency,
-    /// Processor time of the server for one good answer.
+    /// Processor time of the server for one good answer, that of its database included.
     pub server_cpu_us: Option<f64>,
     /// Processor time of the clients for one good answer.
     pub client_cpu_us: f64,
@@ -142,7 +142,7 @@ impl Load {
                 }
                 _ = looks.tick() => {
                     if let Some(server) = self.server {
-                        memory = memory.max(account::private_memory(server)?);
+                        memory = memory.max(account::private_memory(server.server)?);
                     }
                 }
             }
@@ -165,7 +165,7 @@ impl Load {
 }
 
 /// What the server and this process have spent so far.
-pub(super) fn spent(server: Option<u32>) -> io::Result<(Duration, Duration)> {
-    let server = server.map_or(Ok(Duration::ZERO), account::cpu)?;
+pub(super) fn spent(server: Option<Measured>) -> io::Result<(Duration, Duration)> {
+    let server = server.map_or(Ok(Duration::ZERO), Measured::cpu)?;
     Ok((server, account::cpu(std::process::id())?))
 }

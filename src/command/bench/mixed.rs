@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::account;
+use super::account::{self, Measured};
 use super::client::{Ask, Connection, Seen, Site};
 use super::load::{Cost, LONGEST_US, LOOK_EVERY, Latency, spent};
 use super::people::{Attached, Draw, Person, Subjects, link, resolve};
@@ -45,7 +45,7 @@ pub struct Mixed {
     /// For how long after that.
     pub time: Duration,
     /// The process of the server, when it is on this machine.
-    pub server: Option<u32>,
+    pub server: Option<Measured>,
 }
 
 /// What is told of a mix beside its cost.
@@ -219,7 +219,7 @@ impl Mixed {
                 Some(_) = asking.join_next() => {}
                 _ = looks.tick() => {
                     if let Some(server) = self.server {
-                        memory = memory.max(account::private_memory(server)?);
+                        memory = memory.max(account::private_memory(server.server)?);
                     }
                 }
             }

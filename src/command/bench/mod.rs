@@ -3,7 +3,8 @@
 //! People are made first, then one kind of request is sent for a while. Without `--url` the
 //! server is a child process on a folder in the temporary directory, which must be on a
 //! disk for syncs to cost what they do; what a server elsewhere costs is not known. What
-//! would surprise: an unlink needs something to take off, so as many seconds of links go
+//! would surprise: with a database the server's cost is that of both, if the database is on this
+//! machine; and the database is an empty one. And an unlink needs something to take off, so as many seconds of links go
 //! before, which are not counted.
 
 pub mod account;
@@ -24,11 +25,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::account::Measured;
 use self::client::{Ask, Site};
 use self::load::{Cost, Load};
 use self::mixed::{Mix, Mixed};
 use self::people::{Accounts, Attached, Person, refusal};
 use self::server::{Home, Server};
+use super::installation::Database;
 use super::serve::Ends;
 use super::{Failure, Place, print};
 
@@ -154,7 +157,7 @@ impl Bench {
                 What::Resolve | What::Mixed => StatusCode::OK,
                 What::Unlink => StatusCode::NO_CONTENT,
             },
-            server: stage.server.as_ref().map(Server::process),
+            server: stage.measured,
         };
         let preload = people.len();
         let before = account::fixed_loop()?;
@@ -236,6 +239,7 @@ struct Stage {
     client: Value,
     server: Option<Server>,
     home: Option<Home>,
+    measured: Option<Measured>,
 }
 
 impl Stage {
@@ -249,7 +253,15 @@ impl Stage {
                 (credentials, server.authority().to_owned(), Some(server), Some(home))
             }
         };
+        let database = match (&server, Database::of(&place.settings(&json!({}))?)?) {
+            (Some(_), Some(database)) => Some(server::process_of(&database)?),
+            _ => None,
+        };
         Ok(Self {
+            measured: server.as_ref().map(|server| Measured {
+                server: server.process(),
+                database,
+            }),
             authority,
             client: credentials.get("auth0").cloned().unwrap_or_default(),
             server,

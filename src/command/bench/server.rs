@@ -13,8 +13,12 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::account::parent;
+use crate::command::installation::Database;
 use crate::command::orders::{self, Order};
 use crate::command::{Failure, Place};
+use crate::secret::ExposeSecret as _;
+use crate::store::postgres;
 
 /// The folder of an installation: data directory, root key, the tenant's credentials and
 /// who was made in it.
@@ -60,6 +64,7 @@ impl Home {
         let place = Place {
             config: place.config.clone(),
             data: Some(self.data()),
+            database_url: place.database_url.clone(),
             root_key_file: Some(self.path.join("root.key")),
         };
         let config = place.settings(&json!({}))?;
@@ -90,6 +95,10 @@ impl Home {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
+        if let Some(url) = &place.database_url {
+            // Not among the arguments, which everybody on the machine can see.
+            command.env("ONESELF_DATABASE_URL", url.secret().expose_secret());
+        }
         if let Some(config) = &place.config {
             command.arg("--config").arg(config);
         }
@@ -103,6 +112,14 @@ impl Drop for Home {
             let _ = fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// The process of the database that began its others, which is found by the one that answers us.
+pub(super) fn process_of(database: &Database) -> Result<u32, Failure> {
+    let failed = |why: String| Failure::failed(format!("cannot measure the database: {why}"));
+    postgres::look_at_backend(&database.address, parent)
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(format!("it is not on this machine: {error}")))
 }
 
 /// What `tenant create --json` printed into a file.

@@ -55,9 +55,9 @@ impl Import {
             dry_run: self.dry_run,
             errors: self.errors.as_deref().map(whole).transpose()?,
         };
-        let answer = orders::reach_or(&config, &order, |directory| {
+        let answer = orders::reach_or(&config, &order, |installation| {
             open::runtime(&config)?.block_on(async {
-                let app = open::app(&config, directory, config.listen).await?;
+                let app = open::app(&config, installation, config.listen).await?;
                 let bar = bar();
                 let answer = obey(&app, order.clone(), |done, of| {
                     bar.set_length(of);

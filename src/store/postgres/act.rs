@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
+use super::events;
 use super::lanes::Lane;
 use super::session::{Conn, Mode};
 use super::trouble::{self, Trouble};
@@ -21,7 +23,7 @@ use crate::clock::{Clock, Random};
 use crate::domain::{KeyOwner, NewEvent};
 use crate::id::{EventId, TenantId, UserId};
 use crate::store::ledger::Loss;
-use crate::store::sql::events;
+use crate::store::sql::events::EventIds;
 use crate::store::sql::keys::{self, KeyRow};
 use crate::store::sql::rows::params;
 use crate::store::sql::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
@@ -42,11 +44,28 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Time and chance of a store.
+/// Time and chance of a store, and the ids that events are written under.
 #[derive(Clone)]
 pub(super) struct Around {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    event_ids: Arc<Mutex<EventIds>>,
+}
+
+impl Around {
+    pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self {
+            clock,
+            random,
+            event_ids: Arc::new(Mutex::new(EventIds::after(EventId::from_bytes([0; 12])))),
+        }
+    }
+
+    /// So many ids that come after all that this process has made, one after the other.
+    pub fn event_ids(&self, count: usize) -> Vec<EventId> {
+        let mut ids = self.event_ids.lock();
+        (0..count).map(|_| ids.next(&*self.clock, &*self.random)).collect()
+    }
 }
 
 /// What came of an act, and whether what is known in memory is still so.
@@ -168,13 +187,14 @@ fn in_transaction<T>(
         conn,
         around,
         tenant: TenantId::from_number(0),
-        last_event: None,
+        events: Vec::new(),
         outdated: false,
     };
     let mut id = [0; 16];
     around.random.fill(&mut id);
     let done = run(&mut open, keys, act).and_then(|outcome| {
-        if open.conn.changes() > 0 {
+        events::write(&open.conn, around, &open.events)?;
+        if open.conn.changes() > 0 || !open.events.is_empty() {
             write_id(&open.conn, open.tenant, &id, around.clock.now())?;
         }
         Ok(outcome)
@@ -214,6 +234,17 @@ fn run<T>(open: &mut Open<'_>, keys: &[KeyRow], act: &dyn Fn(&mut dyn Tx, NewKey
         false => keys::insert(&open.conn, keys)?,
     };
     act(open, kept)
+}
+
+/// Waits for everybody who has this turn. It is written rather than looked at, so that whoever
+/// comes next also sees what the one before wrote, at every isolation level.
+fn take_turn(sql: &dyn Sql, tenant: TenantId, turn: &[u8; 16], now: Timestamp) -> StoreResult<bool> {
+    let rows = sql.run(
+        "INSERT INTO acts (tenant, id, at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (tenant, id) DO UPDATE SET at = ?3",
+        params![tenant, turn, now.as_millisecond()],
+    )?;
+    Ok(rows == 1)
 }
 
 fn write_id(sql: &dyn Sql, tenant: TenantId, id: &[u8; 16], now: Timestamp) -> StoreResult<bool> {
@@ -311,7 +342,8 @@ struct Open<'s> {
     around: &'s Around,
     /// Whose act it is, as far as it has said.
     tenant: TenantId,
-    last_event: Option<EventId>,
+    /// What happened: written at the end, all at once.
+    events: Vec<(TenantId, NewEvent)>,
     outdated: bool,
 }
 
@@ -323,7 +355,15 @@ impl Tx for Open<'_> {
     fn lock(&mut self, lock: Lock) -> StoreResult<()> {
         let sql: &dyn Sql = &self.conn;
         let locked = match lock {
-            Lock::Tenant(id) => sql.any("SELECT 1 FROM tenants WHERE id = ?1 FOR UPDATE", params![id])?,
+            Lock::Tenant(id) => {
+                self.tenant = id;
+                take_turn(sql, id, &[0; 16], self.around.clock.now())?
+            }
+            Lock::Birth(tenant, birth) => {
+                self.tenant = tenant;
+                let (turn, _) = birth.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
+                take_turn(sql, tenant, turn, self.around.clock.now())?
+            }
             Lock::Client(id) => sql.any(
                 "SELECT 1 FROM clients WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                 params![id.tenant(), id],
@@ -351,12 +391,8 @@ impl Tx for Open<'_> {
 
     fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
         self.tenant = tenant;
-        let id = match self.last_event {
-            None => EventId::new(&*self.around.clock, &*self.around.random),
-            Some(last) => events::successor(last),
-        };
-        self.last_event = Some(id);
-        events::insert(&self.conn, events::Place::None, tenant, id, event)
+        self.events.push((tenant, event.clone()));
+        Ok(())
     }
 
     /// There is no ledger beside a server that keeps its own history.

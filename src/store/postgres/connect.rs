@@ -24,12 +24,15 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the whole of a connection with its settings may take.
 const READY_PATIENCE: Duration = Duration::from_secs(8);
 
-/// What every session is told. A statement that takes long is ended by the server, and so is a
-/// transaction that nobody goes on with, because both keep others waiting.
-const SESSION: &str = "SET search_path = oneself, oneself_keys; SET statement_timeout = '6s';
-    SET lock_timeout = '4s'; SET idle_in_transaction_session_timeout = '15s'";
+/// What every session is told.
+const SEARCH_PATH: &str = "SET search_path = oneself, oneself_keys";
 
-/// What a session is told besides, where the server knows it: statements are planned once, for
+/// What a session is told that requests wait for. A statement that takes long is ended by the
+/// server, and so is a transaction that nobody goes on with, because both keep others waiting.
+const LIMITS: &str = "SET statement_timeout = '6s'; SET lock_timeout = '4s';
+    SET idle_in_transaction_session_timeout = '15s'";
+
+/// What it is told besides, where the server knows it: statements are planned once, for
 /// whatever values come, and along the keys that they name.
 const PLANS: [&str; 4] = [
     "SET plan_cache_mode = force_generic_plan",
@@ -37,6 +40,15 @@ const PLANS: [&str; 4] = [
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",
 ];
+
+/// Who waits for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// Requests, and other sessions.
+    Requests,
+    /// Nobody.
+    None,
+}
 
 /// Where a server is and how it is spoken to.
 #[derive(Clone)]
@@ -118,10 +130,14 @@ impl Address {
 
     /// A connection that is ready for statements. Its own half runs on the runtime that this is
     /// called from.
-    pub(super) async fn connect(&self) -> Result<Client, Fault> {
+    pub(super) async fn connect(&self, haste: Haste) -> Result<Client, Fault> {
         let ready = async {
             let client = self.connect_bare().await?;
-            client.batch_execute(SESSION).await?;
+            client.batch_execute(SEARCH_PATH).await?;
+            if haste == Haste::None {
+                return Ok(client);
+            }
+            client.batch_execute(LIMITS).await?;
             for setting in PLANS {
                 // Other servers of the same protocol know none of these, and need none.
                 let _ = client.batch_execute(setting).await;

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -19,8 +20,8 @@ const UNDER_WAY: usize = 2;
 /// How many are in a batch at most.
 pub(super) const BATCH: usize = 64;
 
-/// How many of one tenant may wait.
-const WAITING: usize = 1_024;
+/// How long the first of a tenant's may have waited before what comes next is refused.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// What waits, and how a batch of it is served.
 pub(super) struct Gathered<T> {
@@ -32,7 +33,7 @@ pub(super) struct Gathered<T> {
 type Serve<T> = Box<dyn Fn(&mut Lane, TenantId, Vec<T>) + Send + Sync>;
 
 struct Pending<T> {
-    waiting: VecDeque<T>,
+    waiting: VecDeque<(Instant, T)>,
     under_way: usize,
 }
 
@@ -61,10 +62,11 @@ impl<T: Together + Send + 'static> Gathered<T> {
                 waiting: VecDeque::new(),
                 under_way: 0,
             });
-            if pending.waiting.len() >= WAITING {
+            let first = pending.waiting.front();
+            if first.is_some_and(|(came, _)| came.elapsed() > LONGEST_WAIT) {
                 return Err(StoreError::Busy);
             }
-            pending.waiting.push_back(new);
+            pending.waiting.push_back((Instant::now(), new));
             if pending.under_way >= UNDER_WAY {
                 return Ok(());
             }
@@ -114,8 +116,8 @@ impl<T: Together + Send + 'static> Gathered<T> {
         while batch.len() < BATCH
             && let Some(next) = pending.waiting.pop_front()
         {
-            match next.fits(&batch) {
-                true => batch.push(next),
+            match next.1.fits(&batch) {
+                true => batch.push(next.1),
                 false => left.push_back(next),
             }
         }

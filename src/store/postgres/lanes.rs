@@ -2,23 +2,27 @@
 //!
 //! Acts and reads are plain functions that wait for each statement, so they run on threads of
 //! their own rather than on those that answer requests; how many there are is how many
-//! connections the database sees. What would surprise: when the queue is long, new work is
-//! refused at once, so that what was accepted stays quick.
+//! connections the database sees. What would surprise: when the work that is next has waited long,
+//! new work is refused at once, so that what was accepted stays quick.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::connect::Address;
+use super::connect::{Address, Haste};
 use super::session::Session;
 use super::trouble::{self, Fault};
 use crate::store::{StoreError, StoreResult};
 
-/// How much may wait for a connection.
-const QUEUE: usize = 1_024;
+/// How long work may have waited before what comes next is refused.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// How long a statement may be silent.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 type Work = Box<dyn FnOnce(&mut Lane) + Send>;
 
@@ -36,7 +40,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    work: VecDeque<Work>,
+    work: VecDeque<(Instant, Work)>,
     closed: bool,
 }
 
@@ -44,6 +48,8 @@ struct Waiting {
 pub(super) struct Lane {
     pub runtime: tokio::runtime::Runtime,
     address: Address,
+    haste: Haste,
+    patience: Duration,
     session: Option<Session>,
 }
 
@@ -54,7 +60,7 @@ impl Lanes {
         let failed = |error: std::io::Error| StoreError::Unavailable(error.to_string());
         let mut threads = Vec::with_capacity(count);
         for _ in 0..count {
-            let mut lane = Lane::new(address).map_err(failed)?;
+            let mut lane = Lane::new(address, Haste::Requests, PATIENCE).map_err(failed)?;
             let queue = queue.clone();
             let thread = std::thread::Builder::new()
                 .name("store-lane".into())
@@ -75,18 +81,13 @@ impl Lanes {
         work: impl FnOnce(&mut Lane) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (reply, answer) = oneshot::channel();
-        self.put(Box::new(move |lane| {
+        self.queue.put(Box::new(move |lane| {
             // Whoever asked may have gone away.
             let _ = reply.send(work(lane));
         }))?;
         answer
             .await
             .map_err(|_| StoreError::Unavailable("the store is closed".into()))?
-    }
-
-    /// Puts work into the queue, which answers whoever waits for it itself.
-    pub fn put(&self, work: Work) -> StoreResult<()> {
-        self.queue.put(work)
     }
 
     /// A way to put work into the queue that work can take along.
@@ -116,7 +117,7 @@ pub(super) struct Putter(Arc<Queue>);
 impl Putter {
     /// Puts work at the end of the queue, however long it is: it belongs to work that was accepted.
     pub fn put(&self, work: Work) {
-        self.0.waiting.lock().work.push_back(work);
+        self.0.waiting.lock().work.push_back((Instant::now(), work));
         self.0.came.notify_one();
     }
 }
@@ -128,10 +129,11 @@ impl Queue {
             if waiting.closed {
                 return Err(StoreError::Unavailable("the store is closed".into()));
             }
-            if waiting.work.len() >= QUEUE {
+            let first = waiting.work.front();
+            if first.is_some_and(|(came, _)| came.elapsed() > LONGEST_WAIT) {
                 return Err(StoreError::Busy);
             }
-            waiting.work.push_back(work);
+            waiting.work.push_back((Instant::now(), work));
         }
         self.came.notify_one();
         Ok(())
@@ -140,7 +142,7 @@ impl Queue {
     fn next(&self) -> Option<Work> {
         let mut waiting = self.waiting.lock();
         loop {
-            if let Some(work) = waiting.work.pop_front() {
+            if let Some((_, work)) = waiting.work.pop_front() {
                 return Some(work);
             }
             if waiting.closed {
@@ -153,10 +155,12 @@ impl Queue {
 
 impl Lane {
     /// One without a connection.
-    pub fn new(address: &Address) -> std::io::Result<Self> {
+    pub fn new(address: &Address, haste: Haste, patience: Duration) -> std::io::Result<Self> {
         Ok(Self {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             address: address.clone(),
+            haste,
+            patience,
             session: None,
         })
     }
@@ -168,7 +172,10 @@ impl Lane {
         }
         let session = match self.session.take() {
             Some(session) => session,
-            None => Session::new(self.runtime.block_on(self.address.connect())?),
+            None => {
+                let client = self.runtime.block_on(self.address.connect(self.haste))?;
+                Session::new(client, self.patience)
+            }
         };
         Ok((&self.runtime, self.session.insert(session)))
     }

@@ -7,6 +7,10 @@
 //! store has finds out, one after the other; it also takes what is rare, such as links with an
 //! idempotency key. So the statement decides nothing but the ordinary case.
 //!
+//! A lock shows the user as she is when it is got, everything else as it was when the statement
+//! came. When her version differs between the two, somebody changed her meanwhile, and the link is
+//! left to the act.
+//!
 //! What would surprise: when nobody says what came of the statement, it is not asked either. The
 //! act finds an identity with the id of its link, and that is the answer.
 
@@ -20,10 +24,9 @@ use super::trouble::Trouble;
 use crate::domain::Identity;
 use crate::domain::search::attributes;
 use crate::id::{EventId, IdentityId, TenantId};
-use crate::store::sql::events::bucket;
 use crate::store::sql::known::Known;
 use crate::store::sql::rows::{Json, Row, ToValue as _, Value, corrupt};
-use crate::store::sql::{identities, key_rows, link};
+use crate::store::sql::{NewKeys, identities, key_rows, keys, link};
 use crate::store::{Link, Linked, StoreResult, term_key};
 
 /// Somebody links an account.
@@ -59,13 +62,13 @@ impl Together for Linking {
 pub(super) const ATTACH: &str = "
     WITH asked AS (
         SELECT * FROM unnest(?2::bytea[], ?3::bytea[], ?4::bigint[], ?5::text[], ?6::text[], ?7::smallint[],
-            ?8::bigint[], ?9::bytea[], ?10::text[], ?11::bytea[], ?12::bytea[], ?13::bytea[], ?14::bigint[],
-            ?15::bytea[], ?16::bigint[], ?17::bytea[])
+            ?8::bigint[], ?9::bytea[], ?10::text[], ?11::bytea[], ?12::bytea[], ?13::bytea[], ?14::bytea[],
+            ?15::bigint[], ?16::bytea[])
         AS asked (user_id, id, connection, issuer, subject, proof, at, proved_by, profile, sealed, new_key,
-            event, bucket, actor, event_at, event_sealed)
+            event, actor, event_at, event_sealed)
     ),
     owner AS (
-        SELECT users.id FROM users WHERE users.tenant = ?1 AND users.id = ANY (?2::bytea[])
+        SELECT users.id, users.version FROM users WHERE users.tenant = ?1 AND users.id = ANY (?2::bytea[])
         ORDER BY users.id FOR UPDATE
     ),
     place AS (
@@ -88,7 +91,8 @@ pub(super) const ATTACH: &str = "
             asked.id, asked.connection, asked.issuer, asked.subject, asked.proof, asked.at, asked.proved_by, 1,
             asked.profile, CASE WHEN asked.sealed IS NULL THEN 0 ELSE 1 END
         FROM asked JOIN owner ON owner.id = asked.user_id JOIN place ON place.id = asked.connection
-        WHERE asked.new_key IS NULL OR asked.user_id IN (SELECT kept.owner FROM kept)
+        WHERE (asked.new_key IS NULL OR asked.user_id IN (SELECT kept.owner FROM kept))
+            AND owner.version = (SELECT seen.version FROM users AS seen WHERE seen.tenant = ?1 AND seen.id = owner.id)
         ON CONFLICT DO NOTHING RETURNING id, position
     ),
     tokens AS (
@@ -97,15 +101,16 @@ pub(super) const ATTACH: &str = "
         WHERE asked.sealed IS NOT NULL
     ),
     told AS (
-        INSERT INTO unplaced_events (tenant, bucket, id, kind, user_id, identity, connection, proof, actor, at, sealed)
-        SELECT ?1, asked.bucket, asked.event, 4, asked.user_id, asked.id, asked.connection, asked.proof,
+        INSERT INTO unplaced_events (tenant, written_at, id, kind, user_id, identity, connection, proof, actor, at,
+            sealed)
+        SELECT ?1, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint), asked.event, 4, asked.user_id, asked.id, asked.connection, asked.proof,
             asked.actor, asked.event_at, asked.event_sealed
         FROM asked JOIN attached ON attached.id = asked.id
     ),
     found_by AS (
         INSERT INTO terms (tenant, path, value, user_id, identity)
         SELECT ?1, term.path, term.value, asked.user_id, asked.id
-        FROM unnest(?18::bytea[], ?19::bytea[], ?20::bytea[]) AS term (id, path, value)
+        FROM unnest(?17::bytea[], ?18::bytea[], ?19::bytea[]) AS term (id, path, value)
         JOIN attached ON attached.id = term.id JOIN asked ON asked.id = term.id
         ON CONFLICT DO NOTHING
     )
@@ -132,9 +137,17 @@ pub(super) fn serve(lane: &mut Lane, around: &Around, known: &Known, tenant: Ten
 
 /// The act that every store has.
 fn by_itself(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, mut linking: Linking) {
-    let keys = key_rows(tenant, linking.link.new_key.take());
+    let new_key = linking.link.new_key.take();
     let link = linking.link;
-    let done = act::act(lane, around, &keys, &|tx, keys| link::link(tx, tenant, &link, keys));
+    let done = act::act(lane, around, &[], &|tx, _| {
+        let kept = match &new_key {
+            // The statement may have kept it, or an act of which nobody said that it was done.
+            Some(new) if keys::find(tx.sql(), tenant, new.owner)?.as_ref() == Some(&new.key) => NewKeys::Kept,
+            Some(new) => keys::insert(tx.sql(), &key_rows(tenant, Some(new.clone())))?,
+            None => NewKeys::Kept,
+        };
+        link::link(tx, tenant, &link, kept)
+    });
     let linked = done.map(|ran| {
         if ran.outdated {
             known.forget();
@@ -176,8 +189,8 @@ fn attach(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking])
 
 fn run(conn: &Conn<'_>, around: &Around, tenant: TenantId, batch: &[Linking]) -> StoreResult<Vec<(IdentityId, u32)>> {
     let mut columns = Columns::default();
-    for Linking { link, .. } in batch {
-        columns.add(link, around)?;
+    for (Linking { link, .. }, event) in batch.iter().zip(around.event_ids(batch.len())) {
+        columns.add(link, event)?;
     }
     let (id, term_id) = (refs(&columns.id), refs(&columns.term_id));
     let rows = conn.query(
@@ -196,7 +209,6 @@ fn run(conn: &Conn<'_>, around: &Around, tenant: TenantId, batch: &[Linking]) ->
             &columns.sealed,
             &columns.new_key,
             &refs(&columns.event),
-            &columns.bucket,
             &refs(&columns.actor),
             &columns.event_at,
             &columns.event_sealed,
@@ -232,7 +244,6 @@ struct Columns<'l> {
     sealed: Vec<Option<&'l [u8]>>,
     new_key: Vec<Option<&'l [u8]>>,
     event: Vec<[u8; 12]>,
-    bucket: Vec<i64>,
     actor: Vec<Vec<u8>>,
     event_at: Vec<i64>,
     event_sealed: Vec<Option<&'l [u8]>>,
@@ -242,10 +253,9 @@ struct Columns<'l> {
 }
 
 impl<'l> Columns<'l> {
-    fn add(&mut self, link: &'l Link, around: &Around) -> StoreResult<()> {
+    fn add(&mut self, link: &'l Link, event: EventId) -> StoreResult<()> {
         let new = &link.identity;
         let key = new.external.key();
-        let event = EventId::new(&*around.clock, &*around.random);
         self.user.push(*link.user.as_bytes());
         self.id.push(*new.id.as_bytes());
         self.connection.push(key.connection.number());
@@ -259,7 +269,6 @@ impl<'l> Columns<'l> {
             .push(new.tokens.as_ref().map(crate::secret::Sealed::as_bytes));
         self.new_key.push(link.new_key.as_ref().map(|new| new.key.0.as_slice()));
         self.event.push(*event.as_bytes());
-        self.bucket.push(bucket(event));
         self.actor.push(link.event.actor.to_bytes());
         self.event_at.push(link.event.at.as_millisecond());
         self.event_sealed

@@ -14,6 +14,7 @@ mod act;
 mod connect;
 mod events;
 mod gather;
+mod inspect;
 mod lanes;
 mod links;
 mod look_ups;
@@ -30,6 +31,7 @@ use tokio::sync::oneshot;
 use self::act::{Around, Moment};
 pub use self::connect::{Address, BadAddress};
 use self::gather::Gathered;
+pub use self::inspect::{check_schema, inspect, look_at_backend};
 use self::lanes::Lanes;
 use self::links::Linking;
 use self::look_ups::LookUp;
@@ -80,7 +82,7 @@ impl SqlStore<Postgres> {
         random: Arc<dyn Random>,
     ) -> Result<Self, OpenError> {
         migrate::prepare(address, Older::Refuse).await?;
-        let around = Around { clock, random };
+        let around = Around::new(clock, random);
         let known = Arc::new(Known::new(Some(KNOWN_FOR)));
         let lanes = Lanes::start(address, connections).map_err(|error| OpenError::Refused(error.to_string()))?;
         let links = {

@@ -19,23 +19,23 @@ use crate::store::sql::rows::{Cell, Cells, Row, ToValue, Value, corrupt};
 use crate::store::sql::{Sql, Step};
 use crate::store::{StoreError, StoreResult};
 
-/// How long a statement may take before its connection is given up. The server is told to give up
-/// earlier itself; this is for one that does not answer at all.
-const PATIENCE: Duration = Duration::from_secs(8);
-
 /// How many rows of very many are fetched at a time.
 const FETCHED: i32 = 500;
 
 /// A connection with what was prepared on it.
 pub(super) struct Session {
     pub client: Client,
+    /// How long a statement may take before the connection is given up. The server is told to give
+    /// up earlier itself; this is for one that does not answer at all.
+    patience: Duration,
     statements: RefCell<HashMap<String, Statement>>,
 }
 
 impl Session {
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, patience: Duration) -> Self {
         Self {
             client,
+            patience,
             statements: RefCell::default(),
         }
     }
@@ -52,6 +52,7 @@ pub(super) enum Through<'s> {
 /// A connection at work.
 pub(super) struct Conn<'s> {
     runtime: &'s tokio::runtime::Runtime,
+    patience: Duration,
     statements: &'s RefCell<HashMap<String, Statement>>,
     through: Through<'s>,
     trouble: StdCell<Option<Trouble>>,
@@ -63,6 +64,7 @@ impl<'s> Conn<'s> {
     pub fn plain(runtime: &'s tokio::runtime::Runtime, session: &'s Session) -> Self {
         Self {
             runtime,
+            patience: session.patience,
             statements: &session.statements,
             through: Through::Itself(&session.client),
             trouble: StdCell::new(None),
@@ -72,8 +74,13 @@ impl<'s> Conn<'s> {
 
     /// All statements until the end in one transaction, of one moment if they only read.
     pub fn begin(runtime: &'s tokio::runtime::Runtime, session: &'s mut Session, mode: Mode) -> Result<Self, Fault> {
-        let Session { client, statements } = session;
-        let transaction = waited(runtime, async {
+        let Session {
+            client,
+            patience,
+            statements,
+        } = session;
+        let patience = *patience;
+        let transaction = waited(runtime, patience, async {
             match mode {
                 Mode::Write => client.transaction().await,
                 Mode::Read => {
@@ -88,6 +95,7 @@ impl<'s> Conn<'s> {
         })?;
         Ok(Self {
             runtime,
+            patience,
             statements,
             through: Through::Transaction(transaction),
             trouble: StdCell::new(None),
@@ -99,7 +107,7 @@ impl<'s> Conn<'s> {
     pub fn commit(self) -> Result<(), Fault> {
         match self.through {
             Through::Itself(_) => Ok(()),
-            Through::Transaction(transaction) => waited(self.runtime, transaction.commit()),
+            Through::Transaction(transaction) => waited(self.runtime, self.patience, transaction.commit()),
         }
     }
 
@@ -107,7 +115,7 @@ impl<'s> Conn<'s> {
     pub fn roll_back(self) -> Result<(), Fault> {
         match self.through {
             Through::Itself(_) => Ok(()),
-            Through::Transaction(transaction) => waited(self.runtime, transaction.rollback()),
+            Through::Transaction(transaction) => waited(self.runtime, self.patience, transaction.rollback()),
         }
     }
 
@@ -129,7 +137,7 @@ impl<'s> Conn<'s> {
     }
 
     fn wait<T>(&self, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> StoreResult<T> {
-        waited(self.runtime, work).map_err(|error| self.note(&error))
+        waited(self.runtime, self.patience, work).map_err(|error| self.note(&error))
     }
 
     fn prepared(&self, text: &str) -> StoreResult<Statement> {
@@ -171,10 +179,11 @@ pub(super) enum Mode {
 /// Waits for an answer, but not for ever.
 fn waited<T>(
     runtime: &tokio::runtime::Runtime,
+    patience: Duration,
     work: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, Fault> {
     runtime.block_on(async {
-        match tokio::time::timeout(PATIENCE, work).await {
+        match tokio::time::timeout(patience, work).await {
             Ok(done) => done.map_err(Fault::Said),
             Err(_) => Err(Fault::Silence),
         }

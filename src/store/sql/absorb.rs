@@ -6,7 +6,7 @@
 use super::rows::corrupt;
 use super::rows::params;
 use super::users;
-use super::{NewKeys, Stop, Tx, Verdict};
+use super::{Lock, NewKeys, Stop, Tx, Verdict};
 use super::{identities, once, terms};
 use crate::domain::Identity;
 use crate::id::TenantId;
@@ -14,6 +14,12 @@ use crate::store::{Absorb, Acted};
 
 /// Makes one user part of another.
 pub fn absorb(tx: &mut dyn Tx, tenant: TenantId, absorb: &Absorb, keys: NewKeys) -> Verdict<Acted> {
+    for user in [
+        absorb.survivor.min(absorb.absorbed),
+        absorb.survivor.max(absorb.absorbed),
+    ] {
+        tx.lock(Lock::User(tenant, user))?;
+    }
     if once::is_spent(tx.sql(), tenant, absorb.spend.as_ref())? {
         return Err(Stop::refused(Acted::Spent));
     }

@@ -5,7 +5,7 @@
 //! browser asks before it says whose it is.
 
 use super::rows::{Json, Millis, Row, corrupt, params};
-use super::{Sql, Stop, Tx, Verdict};
+use super::{Lock, Sql, Stop, Tx, Verdict};
 use crate::domain::{Client, Grant, Scopes};
 use crate::id::{ClientId, TenantId};
 use crate::secret::Digest;
@@ -129,6 +129,7 @@ pub fn has_web_origin(sql: &dyn Sql, client: Option<ClientId>, origin: &str) -> 
 
 /// Replaces a client that was read before.
 pub fn update(tx: &mut dyn Tx, was: &Client, is: &Client) -> Verdict<Replaced> {
+    tx.lock(Lock::Client(was.id))?;
     match find(tx.sql(), was.id)? {
         None => return Err(Stop::refused(Replaced::Gone)),
         Some(found) if found != *was => return Err(Stop::refused(Replaced::Changed)),

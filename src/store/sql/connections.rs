@@ -5,7 +5,7 @@
 //! stays, with its name and nothing secret, until the identities that hung on it are gone,
 //! which takes an act for each.
 
-use super::{Sql, Stop, Tx, Verdict};
+use super::{Lock, Sql, Stop, Tx, Verdict};
 use jiff::Timestamp;
 
 use super::identities;
@@ -18,6 +18,7 @@ use crate::store::{Replaced, RetiredConnection, StoreResult};
 
 /// Replaces what may change of a connection.
 pub fn update(tx: &mut dyn Tx, tenant: TenantId, was: &Connection, is: &Connection) -> Verdict<Replaced> {
+    tx.lock(Lock::Connection(tenant, was.id))?;
     match tenants::find_connection(tx.sql(), tenant, &ConnectionRef::Id(was.id))? {
         None => return Err(Stop::refused(Replaced::Gone)),
         Some(found) if found != *was => return Err(Stop::refused(Replaced::Changed)),

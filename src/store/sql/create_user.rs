@@ -5,10 +5,11 @@
 //! further identity elsewhere is no birth.
 
 use super::rows::{corrupt, params};
-use super::{NewKeys, Sql, Stop, Tx, Verdict};
+use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
 use super::{days, identities, logins, logs, once, tenants, terms, users};
 use crate::domain::{IdentityKey, NewEvent};
 use crate::id::{TenantId, UserId};
+use crate::secret::Digest;
 use crate::store::ledger::Loss;
 use crate::store::{Created, NewUser, StoreResult};
 
@@ -25,6 +26,13 @@ pub fn create_user(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKe
             "users: the new id {} is in use",
             user.id
         ))));
+    }
+    let mut connections: Vec<_> = std::iter::once(born).chain(more).collect();
+    connections.sort_by_key(|identity| identity.external.key().connection);
+    connections.dedup_by_key(|identity| identity.external.key().connection);
+    lock_birth(tx, tenant, born.external.key())?;
+    for identity in connections {
+        tx.lock(Lock::ConnectionStays(tenant, identity.external.key().connection))?;
     }
     for identity in std::iter::once(born).chain(more) {
         let key = identity.external.key();
@@ -52,11 +60,24 @@ pub fn create_user(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKe
     }
     terms::insert_user(tx.sql(), tenant, user.id)?;
     days::count_sign_up(tx.sql(), tenant, user.created_at)?;
-    once::insert(tx.sql(), tenant, new.once.as_ref())?;
+    once::insert(tx.sql(), tenant, new.once.as_ref(), user.created_at)?;
     for event in &new.events {
         tx.record(tenant, event)?;
     }
     Ok(Created::Done)
+}
+
+/// Has nobody else be born with this subject at the provider meanwhile, where it has several
+/// connections.
+pub fn lock_birth(tx: &mut dyn Tx, tenant: TenantId, born: &IdentityKey) -> StoreResult<()> {
+    let Some(provider) = tenants::provider_of(tx.sql(), tenant, born.connection)? else {
+        return Ok(());
+    };
+    if tenants::of_provider(tx.sql(), tenant, &provider)?.len() < 2 {
+        return Ok(());
+    }
+    let birth = Digest::of([provider.as_bytes(), &[0], born.subject.as_bytes()].concat().as_slice());
+    tx.lock(Lock::Birth(tenant, birth))
 }
 
 /// Whether somebody was born with this subject at another connection of the same provider.
@@ -76,6 +97,7 @@ pub fn is_birthplace_taken(sql: &dyn Sql, tenant: TenantId, born: &IdentityKey) 
 
 /// Erases a user with all that is hers; her events stay.
 pub fn delete_user(tx: &mut dyn Tx, tenant: TenantId, id: UserId, event: &NewEvent) -> Verdict<bool> {
+    tx.lock(Lock::User(tenant, id))?;
     if users::version(tx.sql(), tenant, id)?.is_none() {
         return Err(Stop::refused(false));
     }

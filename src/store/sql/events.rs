@@ -9,8 +9,9 @@
 use super::Sql;
 use super::rows::{Millis, Row, corrupt, params};
 use crate::clock::{Clock, Random};
-use crate::domain::{Event, EventKind, NewEvent};
-use crate::id::{EventId, TenantId};
+use crate::domain::{Actor, Event, EventKind, NewEvent, Proof};
+use crate::id::{ConnectionId, EventId, IdentityId, TenantId, UserId};
+use crate::secret::Sealed;
 use crate::store::StoreResult;
 
 /// Makes ids of events, each greater than all before.
@@ -92,84 +93,98 @@ const fn number(kind: &EventKind) -> i64 {
     }
 }
 
-macro_rules! insert_into {
-    ($table:literal) => {
-        concat!(
-            "INSERT INTO ",
-            $table,
-            " (tenant, bucket, id, kind, user_id, identity, connection, proof, other, fields, actor, at, sealed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
-        )
-    };
+/// An event as it is kept, but for its place.
+pub struct Columns<'e> {
+    pub kind: i64,
+    pub user: UserId,
+    pub identity: Option<IdentityId>,
+    pub connection: Option<ConnectionId>,
+    pub proof: Option<Proof>,
+    pub other: Option<UserId>,
+    pub fields: Option<&'e str>,
+    pub actor: Actor,
+    pub at: Millis,
+    pub sealed: Option<&'e Sealed>,
 }
 
-/// Where an event goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// To the end of those of its tenant.
-    Last,
-    /// To those that are given a place later.
-    None,
-}
-
-/// Writes an event down.
-pub fn insert(data: &dyn Sql, place: Place, tenant: TenantId, id: EventId, event: &NewEvent) -> StoreResult<()> {
-    let mut identity = None;
-    let mut connection = None;
-    let mut proof = None;
-    let mut other = None;
-    let mut fields = None;
-    match &event.kind {
-        EventKind::UserCreated {
-            identity: i,
-            connection: c,
-            proof: p,
+impl<'e> Columns<'e> {
+    /// Those of this event.
+    pub fn of(event: &'e NewEvent) -> Self {
+        let mut columns = Self {
+            kind: number(&event.kind),
+            user: event.user,
+            identity: None,
+            connection: None,
+            proof: None,
+            other: None,
+            fields: None,
+            actor: event.actor,
+            at: Millis(event.at),
+            sealed: event.sealed.as_ref(),
+        };
+        match &event.kind {
+            EventKind::UserCreated {
+                identity,
+                connection,
+                proof,
+            }
+            | EventKind::IdentityLinked {
+                identity,
+                connection,
+                proof,
+            }
+            | EventKind::IdentityRefreshed {
+                identity,
+                connection,
+                proof,
+            } => {
+                columns.identity = Some(*identity);
+                columns.connection = Some(*connection);
+                columns.proof = Some(*proof);
+            }
+            EventKind::IdentityFreed { identity, connection } => {
+                columns.identity = Some(*identity);
+                columns.connection = Some(*connection);
+            }
+            EventKind::IdentitySplit {
+                identity,
+                connection,
+                to,
+            } => {
+                columns.identity = Some(*identity);
+                columns.connection = Some(*connection);
+                columns.other = Some(*to);
+            }
+            EventKind::UserAbsorbed { absorbed, proof } => {
+                columns.other = Some(*absorbed);
+                columns.proof = Some(*proof);
+            }
+            EventKind::UserUpdated { fields } => columns.fields = Some(fields),
+            EventKind::UserDeleted => {}
         }
-        | EventKind::IdentityLinked {
-            identity: i,
-            connection: c,
-            proof: p,
-        }
-        | EventKind::IdentityRefreshed {
-            identity: i,
-            connection: c,
-            proof: p,
-        } => {
-            (identity, connection, proof) = (Some(*i), Some(*c), Some(*p));
-        }
-        EventKind::IdentityFreed {
-            identity: i,
-            connection: c,
-        } => (identity, connection) = (Some(*i), Some(*c)),
-        EventKind::IdentitySplit {
-            identity: i,
-            connection: c,
-            to,
-        } => {
-            (identity, connection, other) = (Some(*i), Some(*c), Some(*to));
-        }
-        EventKind::UserAbsorbed { absorbed, proof: p } => (other, proof) = (Some(*absorbed), Some(*p)),
-        EventKind::UserUpdated { fields: f } => fields = Some(f),
-        EventKind::UserDeleted => {}
+        columns
     }
+}
+
+/// Writes an event down, after all others of its tenant.
+pub fn insert(data: &dyn Sql, tenant: TenantId, id: EventId, event: &NewEvent) -> StoreResult<()> {
+    let event = Columns::of(event);
     data.run(
-        match place {
-            Place::Last => insert_into!("events"),
-            Place::None => insert_into!("unplaced_events"),
-        },
+        "INSERT INTO events (tenant, bucket, id, kind, user_id, identity, connection, proof, other, fields, actor, at, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
             tenant,
             bucket(id),
             id,
-            number(&event.kind),
+            event.kind,
             event.user,
-            identity,
-            connection,
-            proof,
-            other,
-            fields,
+            event.identity,
+            event.connection,
+            event.proof,
+            event.other,
+            event.fields,
             event.actor,
-            Millis(event.at),
+            event.at,
             event.sealed,
         ],
     )?;

@@ -88,7 +88,9 @@ fn import(tx: &mut dyn Tx, tenant: TenantId, batch: &ImportBatch, keys: NewKeys)
     }
     now.last_refused.sort_by_key(|refusal| refusal.line);
     now.refused += now.last_refused.len() as u64;
-    put(tx.sql(), tenant, &now)?;
+    if !put(tx.sql(), tenant, &now)? {
+        return Err(Stop::refused(Imported::Elsewhere));
+    }
     Ok(Imported::Done(now))
 }
 
@@ -150,14 +152,16 @@ fn read(row: &Row<'_>) -> StoreResult<Import> {
     })
 }
 
-fn put(sql: &dyn Sql, tenant: TenantId, import: &Import) -> StoreResult<()> {
+/// Keeps how far a file has got, unless it has got elsewhere meanwhile.
+fn put(sql: &dyn Sql, tenant: TenantId, import: &Import) -> StoreResult<bool> {
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    sql.run(
+    let rows = sql.run(
         "INSERT INTO imports (tenant, file, name, lines, file_offset, users, identities, refused, lines_before,
             last_refused, began_at, ended_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (tenant, file) DO UPDATE SET name = ?3, lines = ?4, file_offset = ?5, users = ?6,
-            identities = ?7, refused = ?8, lines_before = ?9, last_refused = ?10, ended_at = ?12",
+            identities = ?7, refused = ?8, lines_before = ?9, last_refused = ?10, ended_at = ?12
+            WHERE imports.lines = ?9 AND imports.ended_at IS NULL",
         params![
             tenant,
             import.file,
@@ -173,5 +177,5 @@ fn put(sql: &dyn Sql, tenant: TenantId, import: &Import) -> StoreResult<()> {
             import.ended_at.map(Millis),
         ],
     )?;
-    Ok(())
+    Ok(rows == 1)
 }

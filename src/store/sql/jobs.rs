@@ -3,7 +3,7 @@
 //! What would surprise: the directory belongs to one process, so whoever had a job when this one
 //! opens it is gone, and its leases end at once.
 
-use super::{Engine, Sql, SqlStore, Stop, Tx, Verdict};
+use super::{Engine, Lock, Sql, SqlStore, Stop, Tx, Verdict};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -57,7 +57,8 @@ fn find(sql: &dyn Sql, tenant: TenantId, id: JobId) -> StoreResult<Option<Job>> 
     sql.first(select_jobs!("WHERE tenant = ?1 AND id = ?2"), params![tenant, id], read)
 }
 
-fn create(tx: &dyn Tx, job: &Job, input: &[JobPart]) -> Verdict<bool> {
+fn create(tx: &mut dyn Tx, job: &Job, input: &[JobPart]) -> Verdict<bool> {
+    tx.lock(Lock::Tenant(job.tenant))?;
     let under_way = tx.sql().first(
         "SELECT count(*) FROM jobs WHERE tenant = ?1 AND kind = ?2 AND status = 'pending'",
         params![job.tenant, job.kind],
@@ -97,40 +98,43 @@ fn insert_parts(tx: &dyn Tx, tenant: TenantId, id: JobId, parts: &[JobPart]) -> 
 }
 
 fn take(tx: &dyn Tx, now: Timestamp, until: Timestamp) -> Verdict<Option<Job>> {
-    let waiting = tx.sql().first(
-        select_jobs!(
-            "AS waiting WHERE status = 'pending' AND leased_until <= ?1 ORDER BY
-             (SELECT count(*) FROM jobs AS other WHERE other.tenant = waiting.tenant AND other.status = 'pending'
-                AND other.leased_until > ?1),
-             created_at, id LIMIT 1"
-        ),
-        params![Millis(now)],
-        read,
-    )?;
-    let Some(mut job) = waiting else {
-        return Err(Stop::refused(None));
-    };
-    job.turn += 1;
-    tx.sql().run(
-        "UPDATE jobs SET turn = ?3, leased_until = ?4 WHERE tenant = ?1 AND id = ?2",
-        params![job.tenant, job.id, job.turn, Millis(until)],
-    )?;
-    Ok(Some(job))
+    loop {
+        let waiting = tx.sql().first(
+            select_jobs!(
+                "AS waiting WHERE status = 'pending' AND leased_until <= ?1 ORDER BY
+                 (SELECT count(*) FROM jobs AS other WHERE other.tenant = waiting.tenant AND other.status = 'pending'
+                    AND other.leased_until > ?1),
+                 created_at, id LIMIT 1"
+            ),
+            params![Millis(now)],
+            read,
+        )?;
+        let Some(mut job) = waiting else {
+            return Err(Stop::refused(None));
+        };
+        let before = job.turn;
+        job.turn += 1;
+        let taken = tx.sql().run(
+            "UPDATE jobs SET turn = ?3, leased_until = ?4
+             WHERE tenant = ?1 AND id = ?2 AND turn = ?5 AND status = 'pending'",
+            params![job.tenant, job.id, job.turn, Millis(until), before],
+        )?;
+        // Otherwise somebody else took it meanwhile.
+        if taken == 1 {
+            return Ok(Some(job));
+        }
+    }
 }
 
 fn step(tx: &dyn Tx, tenant: TenantId, step: &JobStep) -> Verdict<bool> {
-    let is_ours = tx.sql().any(
-        "SELECT 1 FROM jobs WHERE tenant = ?1 AND id = ?2 AND turn = ?3 AND status = 'pending'",
-        params![tenant, step.id, step.turn],
+    let is_ours = tx.sql().run(
+        "UPDATE jobs SET progress = ?3 WHERE tenant = ?1 AND id = ?2 AND turn = ?4 AND status = 'pending'",
+        params![tenant, step.id, Json(&step.progress), step.turn],
     )?;
-    if !is_ours {
+    if is_ours == 0 {
         return Err(Stop::refused(false));
     }
     insert_parts(tx, tenant, step.id, &step.parts)?;
-    tx.sql().run(
-        "UPDATE jobs SET progress = ?3 WHERE tenant = ?1 AND id = ?2",
-        params![tenant, step.id, Json(&step.progress)],
-    )?;
     match step.then {
         AfterStep::Keep(until) => tx.sql().run(
             "UPDATE jobs SET leased_until = ?3 WHERE tenant = ?1 AND id = ?2",

@@ -53,7 +53,7 @@ fn exists(keys: &dyn Sql, row: &KeyRow) -> StoreResult<bool> {
     match row {
         KeyRow::Tenant(tenant, _) => Ok(find_tenant(keys, *tenant)?.is_some()),
         KeyRow::Owned(tenant, owner, _) => Ok(find(keys, *tenant, *owner)?.is_some()),
-        KeyRow::Signing(key) => keys.any("SELECT 1 FROM signing_keys WHERE kid = ?1", params![&key.kid]),
+        KeyRow::Signing(key) => keys.any("SELECT 1 FROM signing_keys WHERE kid = ?1", params![key.kid]),
         KeyRow::Check(_) => Ok(find_check(keys)?.is_some()),
     }
 }

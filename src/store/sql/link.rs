@@ -5,7 +5,7 @@
 //! always replaces the token set, because what was sealed for the version before does not
 //! open at the new one; no tokens means that none are kept.
 
-use super::{NewKeys, Sql, Stop, Tx, Verdict};
+use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
 use super::{identities, once, tenants, terms, users};
 use crate::id::{TenantId, UserId};
 use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
@@ -22,6 +22,8 @@ pub fn link(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Ve
         return Err(Stop::refused(Linked::KeyExists));
     }
     let key = link.identity.external.key();
+    tx.lock(Lock::ConnectionStays(tenant, key.connection))?;
+    tx.lock(Lock::User(tenant, link.user))?;
     let Some(provider) = tenants::provider_of(tx.sql(), tenant, key.connection)? else {
         return Err(Stop::refused(Linked::NoConnection));
     };
@@ -40,7 +42,7 @@ pub fn link(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Ve
             _ => Linked::Taken,
         }));
     };
-    once::insert(tx.sql(), tenant, link.once.as_ref())?;
+    once::insert(tx.sql(), tenant, link.once.as_ref(), at)?;
     tx.record(tenant, &link.event)?;
     Ok(Linked::Attached(identity))
 }
@@ -62,6 +64,7 @@ pub fn refresh(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKe
     {
         return Err(Stop::refused(Acted::Repeated(repeated)));
     }
+    tx.lock(Lock::User(tenant, refresh.user))?;
     if users::version(tx.sql(), tenant, refresh.user)?.is_none() {
         return Err(Stop::refused(Acted::NoUser));
     }
@@ -83,7 +86,7 @@ pub fn refresh(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKe
         identity.profile = profile.clone();
     }
     identities::update(tx.sql(), tenant, &identity)?;
-    once::insert(tx.sql(), tenant, refresh.once.as_ref())?;
+    once::insert(tx.sql(), tenant, refresh.once.as_ref(), at)?;
     tx.record(tenant, &refresh.event)?;
     Ok(Acted::Done)
 }

@@ -4,8 +4,8 @@
 //! reads on after one misses none; and whether a user is still there is asked in the act that
 //! writes, or what is personal could be written just after she was erased.
 
-use super::{Engine, Sql, SqlStore, Tx, Verdict};
-use std::collections::HashMap;
+use super::{Engine, Lock, Sql, SqlStore, Tx, Verdict};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -109,6 +109,10 @@ fn find_person(sql: &dyn Sql, tenant: TenantId, which: &UserRef) -> StoreResult<
 }
 
 fn append(tx: &mut dyn Tx, new: &[NewLog], users: &[Option<UserId>]) -> Verdict<()> {
+    let tenants: BTreeSet<TenantId> = new.iter().map(|log| log.tenant).collect();
+    for tenant in tenants {
+        tx.lock(Lock::Tenant(tenant))?;
+    }
     let mut last: HashMap<TenantId, LogId> = HashMap::new();
     for (log, user) in new.iter().zip(users) {
         let tenant = log.tenant;

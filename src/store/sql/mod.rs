@@ -25,6 +25,7 @@ pub(super) mod known;
 pub(super) mod link;
 pub(super) mod logins;
 pub(super) mod logs;
+pub(super) mod meta;
 pub(super) mod once;
 pub(super) mod passwords;
 pub(super) mod rows;
@@ -52,6 +53,7 @@ pub use self::store::SqlStore;
 use crate::clock::Random;
 use crate::domain::{Connection, NewEvent, UserWithIdentities};
 use crate::id::{ClientId, ConnectionId, TenantId, UserId};
+use crate::secret::Digest;
 use crate::store::ledger::Loss;
 use crate::store::{Link, Linked, NewKey, Search, Searched, StoreError, StoreResult};
 
@@ -145,10 +147,12 @@ impl dyn Sql + '_ {
 }
 
 /// What an act decides by, and nobody else may change meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
     /// What a tenant counts or numbers.
     Tenant(TenantId),
+    /// That somebody is born with this at a provider of a tenant: a digest of both.
+    Birth(TenantId, Digest),
     /// A client.
     Client(ClientId),
     /// A connection, against whoever changes or deletes it.

@@ -28,12 +28,15 @@ pub fn find(sql: &dyn Sql, tenant: TenantId, key: Digest, now: Timestamp) -> Sto
     )
 }
 
-/// Marks a request as done.
-pub fn insert(sql: &dyn Sql, tenant: TenantId, once: Option<&Once>) -> StoreResult<()> {
+/// Marks a request as done. Its key must be unused, but for what has ended by `now`.
+pub fn insert(sql: &dyn Sql, tenant: TenantId, once: Option<&Once>, now: Timestamp) -> StoreResult<()> {
     if let Some(once) = once {
         sql.run(
-            "INSERT INTO once_keys (tenant, id, request, user_id, identity, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (tenant, id) DO UPDATE SET request = ?3, user_id = ?4, identity = ?5, ends_at = ?6",
+            "DELETE FROM once_keys WHERE tenant = ?1 AND id = ?2 AND ends_at <= ?3",
+            params![tenant, once.key, Millis(now)],
+        )?;
+        sql.run(
+            "INSERT INTO once_keys (tenant, id, request, user_id, identity, ends_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
                 tenant,
                 once.key,

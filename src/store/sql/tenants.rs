@@ -4,7 +4,7 @@
 
 use super::clients;
 use super::rows::{Json, Millis, Row, params};
-use super::{Sql, Stop, Tx, Verdict};
+use super::{Lock, Sql, Stop, Tx, Verdict};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{Connection, ConnectionRef, Settings, Tenant};
 use crate::id::{ConnectionId, TenantId};
@@ -189,6 +189,7 @@ pub fn read_connection(row: &Row<'_>) -> StoreResult<Connection> {
 
 /// Removes a connection unless identities hang on it.
 pub fn delete_connection(tx: &mut dyn Tx, tenant: TenantId, id: ConnectionId) -> Verdict<bool> {
+    tx.lock(Lock::Connection(tenant, id))?;
     let used = tx.sql().any(
         "SELECT 1 FROM identities WHERE tenant = ?1 AND connection = ?2 LIMIT 1",
         params![tenant, id],

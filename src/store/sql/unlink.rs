@@ -3,9 +3,9 @@
 //! What would surprise: whether it is the last way in is asked here, inside the act, so
 //! that two at the same time cannot both find the other still there.
 
-use super::create_user::is_birthplace_taken;
+use super::create_user::{is_birthplace_taken, lock_birth};
 use super::rows::params;
-use super::{NewKeys, Sql, Stop, Tx, Verdict};
+use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
 use super::{identities, terms, users};
 use crate::domain::{Identity, Profile, User};
 use crate::id::TenantId;
@@ -15,6 +15,7 @@ use crate::store::{Acted, AfterUnlink, StoreResult, Unlink};
 
 /// Takes an identity off a user.
 pub fn unlink(tx: &mut dyn Tx, tenant: TenantId, unlink: &Unlink, keys: NewKeys) -> Verdict<Acted> {
+    tx.lock(Lock::User(tenant, unlink.user))?;
     users::expect_version(tx.sql(), tenant, unlink.user, unlink.expected_version)?;
     let identity = match identities::of(tx.sql(), tenant, unlink.user, unlink.identity)? {
         Some(identity)
@@ -80,6 +81,7 @@ fn split(
     if changed {
         return Err(Stop::refused(Acted::Changed));
     }
+    lock_birth(tx, tenant, &identity.key)?;
     if is_birthplace_taken(tx.sql(), tenant, &identity.key)? {
         return Err(Stop::refused(Acted::IdentityTaken));
     }

@@ -3,7 +3,7 @@
 //! What would surprise: the e-mail address is a column, because users are found by it, and
 //! is left out of the profile beside it.
 
-use super::{Sql, Step, Stop, Tx, Verdict};
+use super::{Lock, Sql, Step, Stop, Tx, Verdict};
 use std::borrow::Cow;
 
 use super::identities::identity_columns;
@@ -353,6 +353,7 @@ fn lose_before(tx: &mut dyn Tx, tenant: TenantId, old: &User, update: &UserUpdat
 /// Changes a user's own record.
 pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict<Acted> {
     let id = update.user.id;
+    tx.lock(Lock::User(tenant, id))?;
     let old = match find(tx.sql(), tenant, id)? {
         None => return Err(Stop::refused(Acted::NoUser)),
         Some(old) if old.version != update.expected_version => return Err(Stop::refused(Acted::Changed)),

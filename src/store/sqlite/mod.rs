@@ -10,7 +10,7 @@
 
 mod checkpoint;
 pub mod copy;
-pub mod inspect;
+mod inspect;
 mod open;
 mod readers;
 mod replay;
@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::checkpoint::Log;
+pub use self::inspect::inspect;
 use self::open::{Database, Prepare};
 pub use self::open::{OpenError, SqliteOptions};
 use self::readers::Readers;
@@ -37,7 +38,7 @@ use crate::id::TenantId;
 use crate::store::ledger::Ledger;
 use crate::store::sql::keys::KeyRow;
 use crate::store::sql::known::Known;
-use crate::store::sql::{Engine, NewKeys, Sql, SqlStore, Tx, Verdict, jobs};
+use crate::store::sql::{Engine, NewKeys, Sql, SqlStore, Tx, Verdict, jobs, meta};
 use crate::store::{Search, Searched, StoreResult};
 
 /// The store in a data directory.
@@ -69,7 +70,7 @@ impl SqliteStore {
         let mut data_writer = data.writer()?;
         let log = Log::watch(&mut data_writer, data.checkpointer()?).map_err(|error| data.explain_store(error))?;
         let keys_writer = keys.writer()?;
-        let ledger = replay::ledger_batch(&data_writer)
+        let ledger = meta::ledger_batch(&data_writer)
             .map_err(|error| data.explain_store(error))
             .and_then(|batch| Ok(Ledger::open(dir, batch, clock.now())?))?;
         jobs::release_all(&data_writer).map_err(|error| data.explain_store(error))?;

@@ -13,9 +13,9 @@ use crate::domain::{Actor, EventKind, Identity, KeyOwner, NewEvent, Profile, Use
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::store::StoreResult;
 use crate::store::ledger::{Contents, Loss};
-use crate::store::sql::rows::{Json, Millis, corrupt, params};
+use crate::store::sql::rows::{Json, Millis, params};
 use crate::store::sql::{
-    Engine, Sql, Step, Stop, Tx, clients, connections, create_user, identities, keys, terms, users,
+    Engine, Step, Stop, Tx, clients, connections, create_user, identities, keys, meta, terms, users,
 };
 
 /// How many entries share a commit.
@@ -57,7 +57,7 @@ impl SqliteStore {
             ..Replayed::default()
         };
         // What is older than the data is done in it, and may have been undone since.
-        let known = self.engine.data.read_one(ledger_batch)?;
+        let known = self.engine.data.read_one(meta::ledger_batch)?;
         let later = ledger.losses.iter().filter(|(batch, _)| *batch > known);
         let later: Vec<Loss> = later.map(|(_, loss)| loss.clone()).collect();
         let places = Arc::new(self.places(&later)?);
@@ -86,7 +86,7 @@ impl SqliteStore {
         }
         let last = ledger.last_batch.max(known);
         self.engine
-            .act(vec![], move |tx, _| Ok(set_ledger_batch(tx.sql(), last)?))
+            .act(vec![], move |tx, _| Ok(meta::set_ledger_batch(tx.sql(), last)?))
             .await?;
         Ok(sum)
     }
@@ -157,25 +157,6 @@ impl SqliteStore {
             })
             .await
     }
-}
-
-/// Has the data know up to which commit it is as the ledger tells.
-pub(super) fn set_ledger_batch(data: &dyn Sql, batch: u64) -> StoreResult<()> {
-    let batch = i64::try_from(batch).map_err(corrupt)?;
-    data.run(
-        "INSERT INTO meta (name, value) VALUES ('ledger_batch', ?1)
-         ON CONFLICT (name) DO UPDATE SET value = ?1",
-        params![batch],
-    )?;
-    Ok(())
-}
-
-/// The last commit that the ledger told of, as far as the data knows.
-pub(super) fn ledger_batch(data: &dyn Sql) -> StoreResult<u64> {
-    let batch: Option<i64> = data.first("SELECT value FROM meta WHERE name = 'ledger_batch'", params![], |row| {
-        row.get(0)
-    })?;
-    u64::try_from(batch.unwrap_or(0)).map_err(corrupt)
 }
 
 /// How one entry ends: it cannot be refused.

@@ -18,13 +18,14 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Log;
-use super::replay;
 use crate::clock::{Clock, Random};
 use crate::domain::{KeyOwner, NewEvent, WrappedKey};
 use crate::id::{TenantId, UserId};
@@ -33,11 +34,14 @@ use crate::store::sql::events::{self, EventIds};
 use crate::store::sql::keys::{self, KeyRow};
 use crate::store::sql::known::Known;
 use crate::store::sql::rows::{corrupt, params};
-use crate::store::sql::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
+use crate::store::sql::{Lock, NewKeys, Sql, Stop, Tx, Verdict, meta};
 use crate::store::{StoreError, StoreResult};
 
 /// How many acts wait before whoever comes next has to.
 const QUEUE: usize = 1024;
+
+/// For how long an act waits to be queued before it is refused, so that what is queued stays quick.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// How many acts share a commit at most.
 const BATCH: usize = 256;
@@ -66,7 +70,7 @@ impl Tx for Open<'_> {
 
     fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
         let id = self.ids.next(self.clock, self.random);
-        events::insert(self.sql, events::Place::Last, tenant, id, event)
+        events::insert(self.sql, tenant, id, event)
     }
 
     fn lose(&mut self, loss: Loss) {
@@ -215,7 +219,20 @@ impl Writer {
             reply,
         });
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue.send(act).await.map_err(|_| stopped())?;
+        let full = match queue.try_send(act) {
+            Err(TrySendError::Full(act)) => Some(act),
+            Err(TrySendError::Closed(_)) => return Err(stopped()),
+            Ok(()) => None,
+        };
+        if let Some(act) = full {
+            queue
+                .send_timeout(act, LONGEST_WAIT)
+                .await
+                .map_err(|error| match error {
+                    SendTimeoutError::Timeout(_) => StoreError::Busy,
+                    SendTimeoutError::Closed(_) => stopped(),
+                })?;
+        }
         answer.await.map_err(|_| stopped())?
     }
 }
@@ -419,7 +436,7 @@ impl Thread {
     fn write_losses(&mut self, losses: &[Loss]) -> StoreResult<()> {
         let written = self.ledger.append(losses, self.clock.now());
         let batch = written.map_err(|error| StoreError::Unavailable(format!("the ledger cannot be used: {error}")))?;
-        replay::set_ledger_batch(&self.data, batch)
+        meta::set_ledger_batch(&self.data, batch)
     }
 
     /// Overwrites what a failed commit left in the log. When it was the sync that failed, the

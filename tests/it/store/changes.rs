@@ -127,7 +127,7 @@ async fn a_retired_connection_is_found_by_nothing_but_what_clears_it_away() {
     assert!(hanging.contains(&identity));
     assert!(!w.store.delete_connection(w.tenant, id).await.unwrap());
     drop(foreign);
-    let w = w.reopened();
+    let w = w.reopened().await;
     let unlink = Unlink {
         force: true,
         ..w.unlink_of(&identity).await
@@ -182,7 +182,7 @@ async fn settings_are_known_at_once_when_they_change() {
     settings.set("rate_limit", "50/16").unwrap();
     w.store.update_settings(w.tenant, &settings).await.unwrap();
     assert_eq!(find(&w).await, Some(settings.clone()));
-    let w = w.reopened();
+    let w = w.reopened().await;
     assert_eq!(find(&w).await, Some(settings));
     let nobody = oneself::id::TenantId::from_number(1);
     assert_eq!(w.store.find_settings(nobody).await.unwrap(), None);

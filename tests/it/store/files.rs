@@ -34,8 +34,8 @@ async fn everything_is_there_after_the_store_was_opened_again() {
         w.store.find_tokens(w.tenant, identity.id).await.unwrap(),
     );
     let last = w.events().await.last().unwrap().id;
-    assert!(w.dir.path().join("data.db-wal").exists());
-    let w = w.reopened();
+    assert!(w.kept.path().join("data.db-wal").exists());
+    let w = w.reopened().await;
     assert_eq!(
         before,
         (
@@ -47,7 +47,7 @@ async fn everything_is_there_after_the_store_was_opened_again() {
     // The clock stands still, and the source of chance gives the next ids all the same.
     w.make_user().await;
     assert!(w.events().await.last().unwrap().id > last);
-    let dir = w.dir.clone();
+    let dir = w.kept.clone();
     drop(w);
     assert!(!dir.path().join("data.db-wal").exists(), "closing leaves no log behind");
     assert!(!dir.path().join("keys.db-wal").exists());
@@ -131,7 +131,7 @@ async fn a_key_deletion_that_a_crash_cut_short_is_finished_at_open() {
     let mut new = w.new_user();
     new.new_key = Some(w.new_key(new.user.id, 3));
     let (tenant, user) = (w.tenant, w.make(new).await);
-    let (dir, clock, random) = (w.dir.clone(), w.clock.clone(), w.random.clone());
+    let (dir, clock, random) = (w.kept.clone(), w.clock.clone(), w.random.clone());
     drop(w);
     // The state between the commit of the data and that of the keys.
     let data = Sqlite::open(dir.path().join("data.db")).unwrap();
@@ -140,7 +140,7 @@ async fn a_key_deletion_that_a_crash_cut_short_is_finished_at_open() {
         rusqlite::params![tenant.number(), user.as_bytes().as_slice()],
     )
     .unwrap();
-    let store = super::world::open(&dir, &clock, &random);
+    let store = dir.open(clock, random).await;
     let key = store.find_key(tenant, KeyOwner::User(user)).await.unwrap();
     assert_eq!(key, None);
     store.check().await.unwrap();
@@ -155,7 +155,7 @@ async fn a_batch_that_fails_is_undone_whole_and_the_writer_goes_on() {
     let w = World::new().await;
     let user = w.make_user().await;
     // Somebody else holds the file, which must never happen; the disk does not answer either way.
-    let full = Sqlite::open(w.dir.path().join("data.db")).unwrap();
+    let full = Sqlite::open(w.kept.path().join("data.db")).unwrap();
     full.execute_batch("BEGIN IMMEDIATE").unwrap();
     let link = w.link(user, w.with_tokens(&w.twitter, "1"));
     let error = w.store.link(w.tenant, link).await.unwrap_err();
@@ -179,6 +179,22 @@ async fn what_is_queued_is_done_when_the_store_is_dropped() {
     for task in waiting {
         assert!(matches!(task.await.unwrap().unwrap(), Linked::Attached(_)));
     }
-    let w = w.reopened();
+    let w = w.reopened().await;
     assert_eq!(w.get(user).await.identities.len(), 51);
+}
+
+#[tokio::test]
+async fn every_job_of_a_copy_is_dropped() {
+    let w = World::new().await;
+    let job = super::jobs::job(&w, job::JobKind::UsersImport);
+    let input = vec![super::jobs::part(job::JobFile::Input, 0)];
+    assert!(w.store.create_job(&job, input).await.unwrap());
+    let (kept, tenant) = (w.kept.clone(), w.tenant);
+    drop(w);
+    let store = open(kept.path()).unwrap();
+    store.drop_every_job().await.unwrap();
+    assert_eq!(store.find_job(tenant, job.id).await.unwrap(), None);
+    let part = store.find_job_part(tenant, job.id, job::JobFile::Input, 0).await;
+    assert_eq!(part.unwrap(), None);
+    store.check().await.unwrap();
 }

@@ -8,13 +8,12 @@ use oneself::domain::Job;
 use oneself::domain::job::{JobFile, JobKind, JobStatus, Progress};
 use oneself::id::{ClientId, JobId, UserId};
 use oneself::secret::Sealed;
-use oneself::store::sqlite::{SqliteOptions, SqliteStore};
-use oneself::store::{AfterStep, JobPart, JobStep, Jobs, Store};
+use oneself::store::{AfterStep, JobPart, JobStep};
 use serde_json::json;
 
 use super::world::World;
 
-fn job(w: &World, kind: JobKind) -> Job {
+pub fn job(w: &World, kind: JobKind) -> Job {
     Job {
         tenant: w.tenant,
         id: JobId::new(w.random.as_ref()),
@@ -33,7 +32,7 @@ fn later(w: &World, seconds: u64) -> Timestamp {
     w.clock.now() + Duration::from_secs(seconds)
 }
 
-fn part(file: JobFile, n: u32) -> JobPart {
+pub fn part(file: JobFile, n: u32) -> JobPart {
     JobPart {
         file,
         n,
@@ -97,7 +96,7 @@ async fn a_job_is_kept_as_it_was_made_and_as_it_came_along() {
     let kept = vec![part(JobFile::Result, 0), part(JobFile::Errors, 0)];
     let keep = step(&made, kept, AfterStep::Keep(later(&w, 60)));
     assert!(w.store.step_job(w.tenant, keep).await.unwrap());
-    let w = w.reopened();
+    let w = w.reopened().await;
     assert_eq!(w.store.find_job(w.tenant, made.id).await.unwrap().as_ref(), Some(&made));
 
     let end = step(
@@ -174,12 +173,14 @@ async fn a_lease_is_one_servers_until_it_lapses_is_given_back_or_the_store_is_op
     );
     let third = taken(&w).await.unwrap();
     assert_eq!(third.turn, 3);
-    let w = w.reopened();
-    assert_eq!(taken(&w).await.unwrap().turn, 4, "whoever had it is gone");
+    if w.kept.database().is_none() {
+        let w = w.reopened().await;
+        assert_eq!(taken(&w).await.unwrap().turn, 4, "whoever had it is gone");
+    }
 }
 
 #[tokio::test]
-async fn what_has_ended_is_dropped_in_small_acts_and_a_copy_has_no_jobs() {
+async fn what_has_ended_is_dropped_in_small_acts() {
     let w = World::new().await;
     let (ended, waiting) = (job(&w, JobKind::UsersExport), job(&w, JobKind::UsersImport));
     assert!(w.store.create_job(&ended, vec![]).await.unwrap());
@@ -207,25 +208,4 @@ async fn what_has_ended_is_dropped_in_small_acts_and_a_copy_has_no_jobs() {
         w.store.find_job(w.tenant, waiting.id).await.unwrap().is_some(),
         "it waits"
     );
-
-    let World {
-        store,
-        dir,
-        clock,
-        random,
-        tenant,
-        ..
-    } = w;
-    drop(store);
-    let store = SqliteStore::open(dir.path(), clock, random, &SqliteOptions::default()).unwrap();
-    store.drop_every_job().await.unwrap();
-    assert_eq!(store.find_job(tenant, waiting.id).await.unwrap(), None);
-    assert_eq!(
-        store
-            .find_job_part(tenant, waiting.id, JobFile::Input, 0)
-            .await
-            .unwrap(),
-        None
-    );
-    store.check().await.unwrap();
 }

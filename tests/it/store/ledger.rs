@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::{World, name};
+use crate::support::kept::Kept;
 use oneself::domain::*;
 use oneself::id::*;
 use oneself::secret::Digest;
 use oneself::store::ledger::{Contents, Loss, read};
 use oneself::store::sqlite::copy::{Part, adopt, copy};
-use oneself::store::sqlite::inspect::Inspection;
+use oneself::store::sqlite::inspect;
 use oneself::store::sqlite::{Replayed, SqliteOptions, SqliteStore};
 use oneself::store::*;
 
@@ -22,13 +23,13 @@ use oneself::store::*;
 fn backup(w: &World) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for part in [Part::Data, Part::Keys] {
-        copy(part, w.dir.path(), to.path()).unwrap();
+        copy(part, w.kept.path(), to.path()).unwrap();
     }
     to
 }
 
 fn ledger(w: &World) -> Contents {
-    read(&w.dir.path().join("ledger")).unwrap().unwrap()
+    read(&w.kept.path().join("ledger")).unwrap().unwrap()
 }
 
 fn losses(w: &World) -> Vec<Loss> {
@@ -52,14 +53,14 @@ async fn restored(w: &World, to: tempfile::TempDir) -> (World, Replayed) {
         built_in: w.built_in.clone(),
         twitter: w.twitter.clone(),
         google: w.google.clone(),
-        dir: Arc::new(to),
+        kept: Arc::new(Kept::of(to)),
     };
     (restored, done)
 }
 
 #[track_caller]
 fn sound(dir: &Path) {
-    let files = Inspection::open(dir, Some(dir)).unwrap();
+    let files = inspect(dir, Some(dir)).unwrap();
     assert_eq!(files.contradictions().unwrap(), []);
     assert_eq!(files.contradicting_events().unwrap(), []);
     assert_eq!(files.without_key().unwrap(), []);
@@ -124,14 +125,14 @@ async fn sec_ops_05_what_is_lost_after_a_copy_is_lost_again() {
         old.get(absorbed).await.user.epoch > 1,
         "what she was given before she was absorbed is dead"
     );
-    sound(old.dir.path());
+    sound(old.kept.path());
     let named = losses(&w)
         .iter()
         .any(|loss| matches!(loss, Loss::Identity { identity, .. } if *identity == of_late.id));
     assert!(named, "who goes takes all identities along, by name");
 
     // It goes on, and its own losses have numbers after those.
-    let dir = old.dir.clone();
+    let dir = old.kept.clone();
     let again = old.get(freed).await.user.id;
     assert!(
         old.store
@@ -237,7 +238,7 @@ async fn sec_ops_05_what_was_lost_and_found_before_the_copy_stays() {
 #[tokio::test]
 async fn a_link_and_a_refused_act_leave_no_line() {
     let w = World::new().await;
-    let path = w.dir.path().join("ledger");
+    let path = w.kept.path().join("ledger");
     let user = w.make_user().await;
     let identity = w.attach(user, w.identity(&w.twitter, "1")).await;
     let refused = w.unlink_at(&identity, 77);
@@ -333,8 +334,8 @@ async fn sec_ops_05_whatever_was_done_after_a_copy_the_restored_one_is_sound_and
         }
         let (old, replayed) = restored(&w, copy).await;
         replayed_in_all += replayed.users + replayed.identities + replayed.splits;
-        sound(old.dir.path());
-        sound(w.dir.path());
+        sound(old.kept.path());
+        sound(w.kept.path());
         super::search::check(&old).await;
         let later = ledger(&w).losses.split_off(known);
         let page = Page {

@@ -86,7 +86,7 @@ async fn entries_are_listed_both_ways_page_by_page() {
     assert_eq!(foreign.logs(None, LogOrder::Oldest).await, []);
     assert_eq!(foreign.store.find_log(foreign.tenant, all[3].id).await.unwrap(), None);
     // Ids go on growing after a start, whatever the clock says.
-    let w = w.reopened_beside(foreign);
+    let w = w.reopened_beside(foreign).await;
     w.store
         .append_logs(vec![w.told(About::Nobody, 20).await])
         .await
@@ -96,9 +96,9 @@ async fn entries_are_listed_both_ways_page_by_page() {
 
 impl World {
     /// The same after the store was closed, which another world shared.
-    fn reopened_beside(self, other: Self) -> Self {
+    async fn reopened_beside(self, other: Self) -> Self {
         drop(other);
-        self.reopened()
+        self.reopened().await
     }
 }
 

@@ -474,6 +474,6 @@ async fn random_acts_from_many_tasks_replay_on_the_model_in_commit_order() {
             refused(answer.clone())
         );
     }
-    let w = Arc::into_inner(w).unwrap().reopened();
+    let w = Arc::into_inner(w).unwrap().reopened().await;
     compare(&w, &model, &events, &ever).await;
 }

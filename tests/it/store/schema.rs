@@ -103,7 +103,7 @@ async fn sec_api_17_every_key_column_is_not_null_and_every_key_begins_with_the_t
     let without_tenant = ["meta", "tenants", "key_check", "signing_keys"];
     let mut tables = 0;
     for file in ["data.db", "keys.db"] {
-        let file = Sqlite::open(w.dir.path().join(file)).unwrap();
+        let file = Sqlite::open(w.kept.path().join(file)).unwrap();
         let texts = |sql: &str| -> Vec<String> {
             let mut statement = file.prepare(sql).unwrap();
             let rows = statement.query_map([], |row| row.get(0)).unwrap();
@@ -153,13 +153,13 @@ async fn sec_vlt_05_what_is_deleted_is_overwritten() {
         let bytes = std::fs::read(dir.join("data.db")).unwrap();
         bytes.windows(canary.len()).any(|window| window == canary)
     };
-    let w = w.reopened();
-    assert!(seen(w.dir.path()), "the test can see it while it is there");
+    let w = w.reopened().await;
+    assert!(seen(w.kept.path()), "the test can see it while it is there");
     let unlink = oneself::store::Unlink {
         force: true,
         ..w.unlink_of(&identity).await
     };
     w.store.unlink(w.tenant, unlink).await.unwrap();
-    let w = w.reopened();
-    assert!(!seen(w.dir.path()));
+    let w = w.reopened().await;
+    assert!(!seen(w.kept.path()));
 }

@@ -93,7 +93,7 @@ pub async fn check(w: &World) {
             (path, text)
         }));
     }
-    let file = rusqlite::Connection::open(w.dir.path().join("data.db")).unwrap();
+    let file = rusqlite::Connection::open(w.kept.path().join("data.db")).unwrap();
     let tenant = w.tenant.number();
     let kept: i64 = file
         .query_row("SELECT count(*) FROM terms WHERE tenant = ?1", [tenant], |row| {
@@ -279,7 +279,7 @@ async fn a_link_without_claims_that_are_searched_writes_no_term() {
     let w = World::new().await;
     let user = w.make_user().await;
     w.attach(user, w.with_tokens(&w.twitter, "1")).await;
-    let file = rusqlite::Connection::open(w.dir.path().join("data.db")).unwrap();
+    let file = rusqlite::Connection::open(w.kept.path().join("data.db")).unwrap();
     let terms: i64 = file
         .query_row("SELECT count(*) FROM terms", [], |row| row.get(0))
         .unwrap();

@@ -6,7 +6,7 @@ use oneself::clock::Random;
 use oneself::domain::*;
 use oneself::id::*;
 use oneself::secret::Digest;
-use oneself::store::sqlite::inspect::Inspection;
+use oneself::store::sqlite::inspect;
 use oneself::store::trail::{Examined, Fault};
 use oneself::store::*;
 use rusqlite::Connection as Sqlite;
@@ -26,7 +26,7 @@ impl World {
     }
 
     fn examined(&self, kept: Option<Digest>) -> Examined {
-        let files = Inspection::open(self.dir.path(), None).unwrap();
+        let files = inspect(self.kept.path(), None).unwrap();
         let mut all = files.trails(Some("acme"), kept.as_ref()).unwrap();
         all.pop().unwrap().1
     }
@@ -37,7 +37,7 @@ impl World {
 
     /// What somebody does who can write to the file.
     fn tamper(&self, sql: &str) {
-        let file = Sqlite::open(self.dir.path().join("data.db")).unwrap();
+        let file = Sqlite::open(self.kept.path().join("data.db")).unwrap();
         let changed = file.execute_batch(sql);
         changed.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
@@ -71,7 +71,7 @@ async fn sec_ops_11_events_are_chained_behind_the_acts_and_once() {
     let later = w.examined(Some(head.hash));
     assert_eq!((later.sound, later.unchained, later.kept_at), (150, 1, Some(150)));
     assert_eq!(w.chain().await, 1);
-    let w = w.reopened();
+    let w = w.reopened().await;
     let found = w.examined(Some(head.hash));
     assert_eq!((found.sound, found.kept_at, found.fault), (151, Some(150), None));
     assert_ne!(found.head, Some(head.hash));

@@ -11,9 +11,10 @@ use oneself::domain::tenant::OpaqueCredentials;
 use oneself::domain::*;
 use oneself::id::*;
 use oneself::secret::{Digest, Sealed};
-use oneself::store::sqlite::{SqliteOptions, SqliteStore};
 use oneself::store::*;
 use serde_json::json;
+
+use crate::support::kept::Kept;
 
 pub struct World {
     pub store: Arc<dyn Store>,
@@ -23,22 +24,16 @@ pub struct World {
     pub built_in: Connection,
     pub twitter: Connection,
     pub google: Connection,
-    pub dir: Arc<tempfile::TempDir>,
-}
-
-/// A file store in this directory.
-pub fn open(dir: &tempfile::TempDir, clock: &Arc<ManualClock>, random: &Arc<SeededRandom>) -> Arc<dyn Store> {
-    let options = SqliteOptions::default();
-    Arc::new(SqliteStore::open(dir.path(), clock.clone(), random.clone(), &options).expect("the store opens"))
+    pub kept: Arc<Kept>,
 }
 
 impl World {
     pub async fn new() -> Self {
         let clock = Arc::new(ManualClock::at("2027-01-15T08:00:00Z".parse().unwrap()));
         let random = Arc::new(SeededRandom::new(7));
-        let dir = Arc::new(tempfile::tempdir().unwrap());
-        let store = open(&dir, &clock, &random);
-        Self::found(store, clock, random, dir, "acme").await
+        let kept = Arc::new(Kept::new().await);
+        let store = kept.open(clock.clone(), random.clone()).await;
+        Self::found(store, clock, random, kept, "acme").await
     }
 
     /// Makes a tenant of this name with connections of its own in the store.
@@ -46,7 +41,7 @@ impl World {
         store: Arc<dyn Store>,
         clock: Arc<ManualClock>,
         random: Arc<SeededRandom>,
-        dir: Arc<tempfile::TempDir>,
+        kept: Arc<Kept>,
         name: &str,
     ) -> Self {
         let connection = |name: &str, provider: &str| Connection {
@@ -67,7 +62,7 @@ impl World {
             store,
             clock,
             random,
-            dir,
+            kept,
         };
         assert!(world.store.create_tenant(world.new_tenant(name)).await.unwrap());
         world
@@ -76,16 +71,16 @@ impl World {
     /// Another tenant in the same store.
     pub async fn foreign(&self) -> Self {
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        Self::found(store, clock, self.random.clone(), self.dir.clone(), "foreign").await
+        Self::found(store, clock, self.random.clone(), self.kept.clone(), "foreign").await
     }
 
     /// The same, after the store was closed and opened again.
-    pub fn reopened(self) -> Self {
+    pub async fn reopened(self) -> Self {
         let Self { store, .. } = self;
         assert_eq!(Arc::strong_count(&store), 1, "somebody still uses the store");
         drop(store);
         Self {
-            store: open(&self.dir, &self.clock, &self.random),
+            store: self.kept.open(self.clock.clone(), self.random.clone()).await,
             ..self
         }
     }

@@ -4,6 +4,8 @@
 //! would surprise: the template stays on the server, for this run and for every later one, so its
 //! name must change with what is in it.
 
+use std::net::{SocketAddr, ToSocketAddrs};
+
 use oneself::clock::{Random, SystemRandomness};
 use tokio_postgres::{Client, NoTls};
 
@@ -14,6 +16,7 @@ const SERVER: &str = "ONESELF_TEST_POSTGRES";
 pub struct Database {
     server: String,
     name: String,
+    settings: String,
 }
 
 /// An empty database.
@@ -58,12 +61,26 @@ impl Database {
         SystemRandomness::new().fill(&mut random);
         let name = format!("oneself_test_{}", hex::encode(random));
         create(client, &name, template).await;
-        Self { server, name }
+        Self {
+            server,
+            name,
+            settings: String::new(),
+        }
+    }
+
+    /// The same database, connected to with these parameters of a URL.
+    pub fn with_settings(mut self, settings: &str) -> Self {
+        self.settings = settings.to_owned();
+        self
     }
 
     /// Where to connect to it.
     pub fn url(&self) -> String {
-        with_name(&self.server, &self.name)
+        let url = with_name(&self.server, &self.name);
+        match self.settings.as_str() {
+            "" => url,
+            settings => format!("{url}{}{settings}", if url.contains('?') { '&' } else { '?' }),
+        }
     }
 }
 
@@ -113,6 +130,13 @@ pub fn parts(url: &str) -> (&str, &str, &str) {
     let from = url.find('@').or(url.find("//").map(|at| at + 1)).map_or(0, |at| at + 1);
     let to = url[from..].find(['/', '?']).map_or(url.len(), |at| from + at);
     (&url[..from], &url[from..to], &url[to..])
+}
+
+/// Where the server of this URL listens.
+pub fn address(url: &str) -> SocketAddr {
+    let (_, address, _) = parts(url);
+    let found = address.to_socket_addrs().unwrap().next();
+    found.unwrap_or_else(|| panic!("nothing is called {address}"))
 }
 
 /// The URL of a database with this name on a server.

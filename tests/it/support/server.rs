@@ -17,7 +17,6 @@ use oneself::id::TenantId;
 use oneself::jwt::SigningKey;
 use oneself::mail::Mailer;
 use oneself::secret::ExposeSecret;
-use oneself::store::sqlite::{SqliteOptions, SqliteStore};
 use oneself::store::{Store, StoredSigningKey};
 use oneself::vault::{RootKey, Vault};
 use oneself::web::metrics::Metrics;
@@ -26,6 +25,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::http::Client;
+use super::kept::Kept;
 
 /// When every test begins.
 pub const BEGINNING: &str = "2026-01-02T03:04:05Z";
@@ -38,7 +38,7 @@ pub struct TestServer {
     pub store: Arc<dyn Store>,
     /// Opens what the server sealed.
     pub vault: Vault,
-    pub directory: tempfile::TempDir,
+    pub directory: Kept,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -77,15 +77,9 @@ impl TestServer {
         rate: &str,
         mailer: impl FnOnce(&Path) -> Option<Mailer>,
     ) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = Kept::new().await;
         let random = Arc::new(SeededRandom::new(7));
-        let store = SqliteStore::open(
-            directory.path(),
-            told.clone(),
-            random.clone(),
-            &SqliteOptions::default(),
-        );
-        let store = around(Arc::new(store.unwrap()));
+        let store = around(directory.open(told.clone(), random.clone()).await);
         let mut root = [0; 32];
         random.fill(&mut root);
         let vault = |random| Vault::new(RootKey::from_bytes(&root), random);

@@ -265,10 +265,11 @@ CREATE TABLE IF NOT EXISTS oneself.events (
 );
 
 -- Events as they were written, before they have a place among those of their tenant: whoever reads
--- them gives them one. The id here is none that anybody is told.
+-- them gives them one. They were written at this microsecond of the server's clock. The id here is
+-- none that anybody is told.
 CREATE TABLE IF NOT EXISTS oneself.unplaced_events (
     tenant     BIGINT   NOT NULL,
-    bucket     BIGINT   NOT NULL,
+    written_at BIGINT   NOT NULL,
     id         BYTEA    NOT NULL CHECK (octet_length(id) = 12),
     kind       SMALLINT NOT NULL,
     user_id    BYTEA    NOT NULL CHECK (octet_length(user_id) = 12),
@@ -280,7 +281,7 @@ CREATE TABLE IF NOT EXISTS oneself.unplaced_events (
     actor      BYTEA    NOT NULL,
     at         BIGINT   NOT NULL,
     sealed     BYTEA,
-    PRIMARY KEY (tenant, bucket, id)
+    PRIMARY KEY (tenant, written_at, id)
 );
 
 -- Acts that were committed, for whoever did not hear it.

@@ -11,9 +11,9 @@ impl Inspection {
     /// is to have had.
     ///
     /// # Errors
-    /// Those of the file.
+    /// Those of the data.
     pub fn trails(&self, name: Option<&str>, kept: Option<&Digest>) -> StoreResult<Vec<(String, Examined)>> {
-        self.at_one_moment(|data| {
+        super::read(&*self.data, |data| {
             let all = tenants::list(data)?.into_iter();
             let meant = all.filter(|tenant| name.is_none_or(|name| tenant.name == name));
             meant
