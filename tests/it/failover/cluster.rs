@@ -9,7 +9,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, MutexGuard};
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 use super::network::{Name, Network};
 use super::node::{Node, PASSWORD, Replication};
@@ -156,17 +156,25 @@ impl Cluster {
         }
     }
 
-    async fn make_database(&self, primary: Name) {
-        let address = self.node(primary).postgres();
-        let url = format!("postgres://postgres:{PASSWORD}@{address}/postgres");
+    /// A superuser's connection to the database of the primary, past its relay.
+    pub async fn client(&self) -> Client {
+        self.connect(self.primary().await, "oneself").await
+    }
+
+    async fn connect(&self, node: Name, database: &str) -> Client {
+        let address = self.node(node).postgres();
+        let url = format!("postgres://postgres:{PASSWORD}@{address}/{database}");
         let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
-        let connection = tokio::spawn(connection);
+        tokio::spawn(connection);
+        client
+    }
+
+    async fn make_database(&self, primary: Name) {
+        let client = self.connect(primary, "postgres").await;
         let user = format!("CREATE ROLE oneself LOGIN PASSWORD '{PASSWORD}'");
         for statement in [user.as_str(), "CREATE DATABASE oneself OWNER oneself"] {
             client.batch_execute(statement).await.unwrap();
         }
-        drop(client);
-        connection.await.unwrap().unwrap();
     }
 
     const fn node(&self, name: Name) -> &Node {

@@ -6,9 +6,12 @@
 
 mod addresses;
 mod cluster;
+mod linkers;
+mod links;
 mod network;
 mod node;
 mod processes;
 mod programs;
 mod rows;
+mod servers;
 mod writers;
