@@ -11,6 +11,7 @@ pub mod bench;
 mod client;
 mod connection;
 mod control;
+mod copy;
 mod demo;
 mod directory;
 mod doctor;
@@ -62,6 +63,7 @@ enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Backup(backup::Backup),
+    Copy(copy::Copy),
     Doctor(doctor::Doctor),
     Import(import::Import),
     #[command(subcommand)]
@@ -121,6 +123,7 @@ impl CommandLine {
             Command::Connection(command) => command.run(&place),
             Command::Audit(command) => command.run(&place),
             Command::Backup(command) => command.run(&place),
+            Command::Copy(command) => command.run(&place),
             Command::Doctor(command) => command.run(&place),
             Command::Import(command) => command.run(&place),
             Command::Keys(command) => command.run(&place),

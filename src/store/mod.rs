@@ -21,6 +21,7 @@ mod sql;
 pub mod sqlite;
 mod term_key;
 pub mod trail;
+pub mod transfer;
 
 use std::time::Duration;
 

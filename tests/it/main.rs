@@ -23,6 +23,7 @@ mod passwords;
 mod races;
 mod sdk;
 mod security;
+mod servers;
 mod store;
 mod support;
 mod vault;

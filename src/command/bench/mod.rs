@@ -142,6 +142,7 @@ impl Bench {
         let disk_bytes = stage
             .home
             .as_ref()
+            .filter(|home| home.data().exists())
             .map(|home| account::disk(&home.data()))
             .transpose()?;
         let load = Load {

@@ -414,6 +414,10 @@ impl Tx for Open<'_> {
         self.outdated = true;
     }
 
+    fn is_alone(&self) -> bool {
+        false
+    }
+
     fn changes(&self) -> u64 {
         self.conn.changes()
     }

@@ -17,7 +17,7 @@ use crate::store::sql::Sql;
 use crate::store::{StoreError, StoreResult};
 
 /// For how long one statement may be silent.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Opens the database of this address to be looked through.
 ///

@@ -177,7 +177,9 @@ impl Lane {
                 Session::new(client, self.patience)
             }
         };
-        Ok((&self.runtime, self.session.insert(session)))
+        let session = self.session.insert(session);
+        session.plan_anew(&self.runtime);
+        Ok((&self.runtime, session))
     }
 
     /// Has the next work connect anew.

@@ -36,12 +36,13 @@ pub(super) const HOLDERS: &str = concat!(
     user_columns!(),
     ", ",
     identity_columns!(),
-    ", asked.n FROM unnest(?2::bigint[], ?3::bigint[], ?4::text[], ?5::text[]) AS asked (n, connection, issuer, subject)
-     JOIN identities AS held ON held.tenant = ?1 AND held.connection = asked.connection
-        AND held.issuer = asked.issuer AND held.subject = asked.subject
-     JOIN users ON users.tenant = ?1 AND users.id = held.user_id
+    ", found.n FROM (SELECT asked.n, held.user_id AS holder
+        FROM unnest(?2::bigint[], ?3::bigint[], ?4::text[], ?5::text[]) AS asked (n, connection, issuer, subject)
+        JOIN identities AS held ON held.tenant = ?1 AND held.connection = asked.connection
+            AND held.issuer = asked.issuer AND held.subject = asked.subject) AS found
+     JOIN users ON users.tenant = ?1 AND users.id = found.holder
      JOIN identities ON identities.tenant = ?1 AND identities.user_id = users.id
-     ORDER BY asked.n, identities.position"
+     ORDER BY found.n, identities.position"
 );
 
 /// Answers them.

@@ -86,6 +86,21 @@ pub(super) enum Older {
 
 /// Sees that the database has the schema of this binary.
 pub(super) async fn prepare(address: &Address, older: Older) -> Result<(), OpenError> {
+    prepare_for_copy(address, older).await?;
+    let client = address.connect_bare().await?;
+    let copying = client
+        .query_opt("SELECT 1 FROM oneself.meta WHERE name = 'copying'", &[])
+        .await?;
+    match copying {
+        None => Ok(()),
+        Some(_) => Err(OpenError::Unfit(
+            "a copy into the database has not come to its end: run `oneself copy` again".into(),
+        )),
+    }
+}
+
+/// The same, be a copy into it under way or not.
+pub(super) async fn prepare_for_copy(address: &Address, older: Older) -> Result<(), OpenError> {
     let client = address.connect_bare().await?;
     let found = version(&client).await?;
     match found {

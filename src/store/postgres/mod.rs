@@ -12,6 +12,7 @@
 
 mod act;
 mod connect;
+mod destination;
 mod events;
 mod gather;
 mod inspect;
@@ -30,6 +31,7 @@ use tokio::sync::oneshot;
 
 use self::act::{Around, Moment};
 pub use self::connect::{Address, BadAddress};
+pub use self::destination::PostgresDestination;
 use self::gather::Gathered;
 pub use self::inspect::{check_schema, inspect, look_at_backend};
 use self::lanes::Lanes;

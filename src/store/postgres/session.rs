@@ -29,7 +29,21 @@ pub(super) struct Session {
     /// up earlier itself; this is for one that does not answer at all.
     patience: Duration,
     statements: RefCell<HashMap<String, Statement>>,
+    planned: Planned,
 }
+
+/// When statements are planned anew. The server plans each once, by what there is then; in a
+/// database that was just made that is nothing, and every key looks as good as another. So plans
+/// are thrown away after some statements, and again after twice as many.
+struct Planned {
+    left: StdCell<u32>,
+    next: u32,
+}
+
+/// After how many statements plans are thrown away first, and how many there are between two times
+/// at most.
+const FIRST_PLANS: u32 = 256;
+const LAST_PLANS: u32 = 1 << 18;
 
 impl Session {
     pub fn new(client: Client, patience: Duration) -> Self {
@@ -37,7 +51,22 @@ impl Session {
             client,
             patience,
             statements: RefCell::default(),
+            planned: Planned {
+                left: StdCell::new(FIRST_PLANS),
+                next: FIRST_PLANS,
+            },
         }
+    }
+
+    /// Has statements planned anew if it is time; to be called between two of them.
+    pub fn plan_anew(&mut self, runtime: &tokio::runtime::Runtime) {
+        if self.planned.left.get() > 0 {
+            return;
+        }
+        self.planned.next = self.planned.next.saturating_mul(2).min(LAST_PLANS);
+        self.planned.left.set(self.planned.next);
+        // A server that does not know this has no such plans.
+        let _ = waited(runtime, self.patience, self.client.batch_execute("DISCARD PLANS"));
     }
 }
 
@@ -55,6 +84,7 @@ pub(super) struct Conn<'s> {
     patience: Duration,
     statements: &'s RefCell<HashMap<String, Statement>>,
     through: Through<'s>,
+    plans_left: &'s StdCell<u32>,
     trouble: StdCell<Option<Trouble>>,
     changes: StdCell<u64>,
 }
@@ -67,6 +97,7 @@ impl<'s> Conn<'s> {
             patience: session.patience,
             statements: &session.statements,
             through: Through::Itself(&session.client),
+            plans_left: &session.planned.left,
             trouble: StdCell::new(None),
             changes: StdCell::new(0),
         }
@@ -78,6 +109,7 @@ impl<'s> Conn<'s> {
             client,
             patience,
             statements,
+            planned,
         } = session;
         let patience = *patience;
         let transaction = waited(runtime, patience, async {
@@ -98,6 +130,7 @@ impl<'s> Conn<'s> {
             patience,
             statements,
             through: Through::Transaction(transaction),
+            plans_left: &planned.left,
             trouble: StdCell::new(None),
             changes: StdCell::new(0),
         })
@@ -141,6 +174,7 @@ impl<'s> Conn<'s> {
     }
 
     fn prepared(&self, text: &str) -> StoreResult<Statement> {
+        self.plans_left.set(self.plans_left.get().saturating_sub(1));
         if let Some(statement) = self.statements.borrow().get(text) {
             return Ok(statement.clone());
         }

@@ -59,7 +59,7 @@ pub fn create_user(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKe
         }
     }
     terms::insert_user(tx.sql(), tenant, user.id)?;
-    days::count_sign_up(tx.sql(), tenant, user.created_at)?;
+    days::count_sign_up(tx, tenant, user.created_at)?;
     once::insert(tx.sql(), tenant, new.once.as_ref(), user.created_at)?;
     for event in &new.events {
         tx.record(tenant, event)?;

@@ -194,6 +194,8 @@ pub trait Tx {
     fn sweep_key(&mut self, tenant: TenantId, user: UserId) -> StoreResult<()>;
     /// Has what is known in memory forgotten once this is committed.
     fn outdate_known(&mut self);
+    /// Whether nobody else writes meanwhile.
+    fn is_alone(&self) -> bool;
     /// How many rows were written so far.
     fn changes(&self) -> u64;
     /// The store's own time, for what comes with none.

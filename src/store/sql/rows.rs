@@ -209,6 +209,17 @@ macro_rules! integer_column {
 
 integer_column!(i64, u32, usize);
 
+impl ToValue for Value<'_> {
+    fn to_value(&self) -> StoreResult<Value<'_>> {
+        Ok(match self {
+            Self::Null => Value::Null,
+            Self::Number(number) => Value::Number(*number),
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+        })
+    }
+}
+
 impl ToValue for bool {
     fn to_value(&self) -> StoreResult<Value<'_>> {
         Ok(Value::Number(i64::from(*self)))

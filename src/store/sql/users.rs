@@ -387,7 +387,7 @@ pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict
     terms::update_user(tx.sql(), tenant, &old)?;
     match (&update.event, update.user.logins.last_at) {
         (Some(event), _) => tx.record(tenant, event)?,
-        (None, Some(at)) => days::count_log_in(tx.sql(), tenant, id, at)?,
+        (None, Some(at)) => days::count_log_in(tx, tenant, id, at)?,
         (None, None) => {}
     }
     Ok(Acted::Done)

@@ -117,7 +117,10 @@ impl Database {
             path: dir.join("data.db"),
             application_id: DATA_ID,
             backup_id: DATA_BACKUP_ID,
-            migrations: &[include_str!("migrations/0001_data.sql")],
+            migrations: &[
+                include_str!("migrations/0001_data.sql"),
+                include_str!("migrations/0002_day_counts.sql"),
+            ],
             synchronous: options.synchronous(),
         }
     }

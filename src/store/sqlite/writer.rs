@@ -100,6 +100,10 @@ impl Tx for Open<'_> {
         *self.outdated = true;
     }
 
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     fn changes(&self) -> u64 {
         self.sql.total_changes()
     }

@@ -13,17 +13,29 @@ use serde_json::{Value, json};
 use super::http::Client;
 use super::shim::Shim;
 
-/// A data directory with one tenant, `acme`, that has a connection to Twitter.
+/// A data directory or a database with one tenant, `acme`, that has a connection to Twitter.
 pub struct Installation {
     folder: tempfile::TempDir,
+    /// Where the commands and servers find the database, if it is one.
+    database_url: Option<String>,
     credentials: Value,
 }
 
 impl Installation {
-    /// Makes one.
+    /// Makes one in a directory.
     pub fn new() -> Self {
+        Self::at(None)
+    }
+
+    /// Makes one in the database of this URL, which is empty or has our schema.
+    pub fn in_database(url: &str) -> Self {
+        Self::at(Some(url.to_owned()))
+    }
+
+    fn at(database_url: Option<String>) -> Self {
         let mut installation = Self {
             folder: tempfile::tempdir().unwrap(),
+            database_url,
             credentials: Value::Null,
         };
         installation.credentials = installation.answer(&["tenant", "create", "acme", "--json"]);
@@ -60,6 +72,9 @@ impl Installation {
         let mut command = Command::new(env!("CARGO_BIN_EXE_oneself"));
         command.args(arguments).arg("--data").arg(self.data());
         command.env("ONESELF_TEST_CHEAP_PASSWORDS", "1");
+        if let Some(url) = &self.database_url {
+            command.env("ONESELF_DATABASE_URL", url);
+        }
         command
     }
 
@@ -98,6 +113,13 @@ impl Installation {
     /// Starts the server and waits until it is ready.
     pub fn serve(&self) -> Server {
         Server::start(self.serve_command(), &self.credentials)
+    }
+
+    /// Starts a server that reaches the database by another URL.
+    pub fn serve_by(&self, database_url: &str) -> Server {
+        let mut command = self.serve_command();
+        command.env("ONESELF_DATABASE_URL", database_url);
+        Server::start(command, &self.credentials)
     }
 
     /// The same on a disk that can lose power.

@@ -55,23 +55,23 @@ async fn everything_is_there_after_the_store_was_opened_again() {
 
 #[test]
 fn sec_ops_10_a_newer_schema_is_refused_and_left_alone() {
-    for file in ["data.db", "keys.db"] {
+    for (file, known) in [("data.db", 2), ("keys.db", 1)] {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path()).unwrap());
         let path = dir.path().join(file);
         Sqlite::open(&path)
             .unwrap()
-            .pragma_update(None, "user_version", 2)
+            .pragma_update(None, "user_version", known + 1)
             .unwrap();
         let before = std::fs::read(&path).unwrap();
         let error = refusal(dir.path());
         assert!(
-            matches!(error, OpenError::NewerSchema { found: 2, known: 1, .. }),
+            matches!(error, OpenError::NewerSchema { found, known: newest, .. } if (found, newest) == (known + 1, known)),
             "{error:?}"
         );
         let text = error.to_string();
         assert!(
-            text.contains(file) && text.contains('2') && text.contains('1'),
+            text.contains(file) && text.contains(&known.to_string()) && text.contains(&(known + 1).to_string()),
             "{text}"
         );
         assert!(SqliteStore::migrate(dir.path(), &SqliteOptions::default()).is_err());
@@ -88,12 +88,44 @@ fn an_older_schema_waits_for_migrate() {
     drop(file);
     assert!(matches!(
         refusal(dir.path()),
-        OpenError::NeedsMigration { found: 0, known: 1, .. }
+        OpenError::NeedsMigration { found: 0, known: 2, .. }
     ));
     let dir = tempfile::tempdir().unwrap();
     SqliteStore::migrate(dir.path(), &SqliteOptions::default()).unwrap();
     SqliteStore::migrate(dir.path(), &SqliteOptions::default()).unwrap();
     open(dir.path()).unwrap();
+}
+
+#[tokio::test]
+async fn sec_ops_10_what_was_counted_by_the_day_is_there_after_a_migration() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    let file = Sqlite::open(dir.path().join("data.db")).unwrap();
+    file.execute_batch(
+        "DROP TABLE day_counts;
+         CREATE TABLE day_counts (tenant INTEGER NOT NULL, day INTEGER NOT NULL, logins INTEGER NOT NULL,
+            signups INTEGER NOT NULL, PRIMARY KEY (tenant, day)) STRICT, WITHOUT ROWID;
+         INSERT INTO day_counts VALUES (7, 20000, 3, 2);
+         PRAGMA user_version = 1",
+    )
+    .unwrap();
+    drop(file);
+    assert!(matches!(
+        refusal(dir.path()),
+        OpenError::NeedsMigration { found: 1, .. }
+    ));
+    SqliteStore::migrate(dir.path(), &SqliteOptions::default()).unwrap();
+    let store = open(dir.path()).unwrap();
+    let days = store
+        .list_days(oneself::id::TenantId::from_number(7), 0, 30_000)
+        .await
+        .unwrap();
+    let counted = DayCount {
+        day: 20_000,
+        logins: 3,
+        signups: 2,
+    };
+    assert_eq!(days, [counted]);
 }
 
 #[test]

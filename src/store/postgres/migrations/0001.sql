@@ -91,13 +91,14 @@ CREATE TABLE IF NOT EXISTS oneself.users (
 CREATE INDEX IF NOT EXISTS users_by_email ON oneself.users (tenant, email);
 CREATE INDEX IF NOT EXISTS users_by_creation ON oneself.users (tenant, created_at);
 
--- How much happened on a day, counted from 1970.
+-- How much happened on a day, counted from 1970, in parts that are added up.
 CREATE TABLE IF NOT EXISTS oneself.day_counts (
     tenant  BIGINT NOT NULL,
     day     BIGINT NOT NULL,
+    part    BIGINT NOT NULL,
     logins  BIGINT NOT NULL,
     signups BIGINT NOT NULL,
-    PRIMARY KEY (tenant, day)
+    PRIMARY KEY (tenant, day, part)
 );
 
 -- Of users who ever logged in: on which day they last did.

@@ -1,0 +1,88 @@
+//! A database that goes away and comes back, does not answer, or takes no writes.
+
+use std::time::{Duration, Instant};
+
+use super::{Servers, account, make_user, wait};
+use crate::blackbox::http::Client;
+use crate::support::database;
+
+/// Asks until the answer has this status, for a while.
+fn until(status: u16, mut ask: impl FnMut() -> u16) {
+    let begun = Instant::now();
+    loop {
+        let answered = ask();
+        if answered == status {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "still {answered}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// That the server says 503 and then, once the cause is gone, serves again by itself.
+fn survives(servers: &Servers, begin: impl FnOnce(), end: impl FnOnce(), word: &str) {
+    let mut client = servers.servers[0].client();
+    let user = make_user(&mut client);
+    let path = format!("/link/v1/users/{user}/identities");
+    let mut n = 0;
+    let mut link = |client: &mut Client| {
+        n += 1;
+        client.post(&path, &account(&format!("{word}-{n}"))).unwrap()
+    };
+    link(&mut client).expect(201);
+    begin();
+    let refused = link(&mut client).expect(503);
+    assert_eq!(refused.text("code"), "store_unavailable", "{refused:?}");
+    assert!(!refused.body.to_string().contains("postgres://"));
+    end();
+    until(201, || link(&mut client).status);
+    let held = client.get(&path).unwrap().expect(200);
+    let twice = servers.number("SELECT count(*) - count(DISTINCT subject) FROM oneself.identities");
+    assert_eq!(twice, 0);
+    assert!(held.body.as_array().unwrap().len() >= 3);
+}
+
+#[test]
+fn a_database_that_is_gone_for_a_while_is_said_to_be_and_found_again() {
+    let servers = Servers::start(1);
+    let network = &servers.networks[0];
+    let gone = || {
+        network.refuse();
+        network.cut_all();
+    };
+    survives(&servers, gone, || network.resume(), "gone");
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_given_up_and_found_again() {
+    let servers = Servers::start(1);
+    let network = &servers.networks[0];
+    survives(&servers, || network.stall(), || network.resume(), "stalled");
+}
+
+#[test]
+fn a_database_that_takes_no_writes_still_answers_reads() {
+    let servers = Servers::start(1);
+    let url = servers.database.url();
+    let name = url.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+    let set = |value: &str| {
+        let statement = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
+        wait(async {
+            let client = database::connect(&url).await;
+            let _ = client.batch_execute("SET default_transaction_read_only = off").await;
+            client.batch_execute(&statement).await.unwrap();
+        });
+        servers.networks[0].cut_all();
+    };
+    let mut client = servers.servers[0].client();
+    let user = make_user(&mut client);
+    client
+        .post(&format!("/link/v1/users/{user}/identities"), &account("kept"))
+        .unwrap()
+        .expect(201);
+    survives(&servers, || set("on"), || set("off"), "readonly");
+    set("on");
+    let owner = || client.get("/link/v1/identities/twitter/kept").unwrap().status;
+    until(200, owner);
+    set("off");
+}
