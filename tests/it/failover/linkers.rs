@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -16,8 +17,28 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde_json::json;
 
-use super::servers::Door;
 use crate::blackbox::http::{Answer, Client};
+use crate::blackbox::server::Server;
+
+/// Where a server is, and a token for everything there, which is good at no other.
+#[derive(Clone)]
+pub struct Door {
+    address: SocketAddr,
+    token: String,
+}
+
+impl Door {
+    pub fn of(server: &Server) -> Self {
+        Self {
+            address: server.address(),
+            token: server.token(),
+        }
+    }
+
+    pub fn open(&self) -> std::io::Result<Client> {
+        Client::connect(self.address, &self.token)
+    }
+}
 
 /// A link that was acknowledged.
 #[derive(Debug, Clone)]

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::cluster::{Cluster, Fault};
-use super::linkers::{Link, Linkers};
+use super::linkers::{Door, Link, Linkers};
 use super::node::Replication;
 use super::programs::Programs;
-use super::servers::{Door, Servers};
+use crate::blackbox::server::{Installation, Server};
 use crate::blackbox::state::pages;
 
 const SERVERS: usize = 3;
@@ -33,9 +33,10 @@ async fn no_acknowledged_link_is_lost_by_a_fail_over() {
     let Some(programs) = Programs::find() else { return };
     let began = Instant::now();
     let mut cluster = Cluster::start(&programs, Replication::Synchronous).await;
-    let servers = Servers::start(&cluster, SERVERS);
-    let doors = servers.doors();
-    let users: Vec<String> = (0..USERS).map(|_| doors[0].new_user()).collect();
+    let installation = Installation::in_database(&cluster.url());
+    let servers: Vec<Server> = (0..SERVERS).map(|_| installation.serve()).collect();
+    let doors: Vec<Door> = servers.iter().map(Door::of).collect();
+    let users = make_users(&doors[0]);
     println!("{SERVERS} servers with {USERS} users after {:.1?}", began.elapsed());
     let linkers = Linkers::start(&doors, &users, LINKERS);
     for (number, fault) in (1..=FAULTS).zip(Fault::ALL.into_iter().cycle()) {
@@ -54,6 +55,15 @@ async fn no_acknowledged_link_is_lost_by_a_fail_over() {
     all_are_there(&doors, &links);
     each_has_one_event(&cluster, &doors[0], &links).await;
     println!("{:.1?} in all", began.elapsed());
+}
+
+fn make_users(door: &Door) -> Vec<String> {
+    let mut client = door.open().unwrap();
+    let mut make = |_| {
+        let user = client.post("/link/v1/users", &json!({})).unwrap().expect(201);
+        user.text("id").to_owned()
+    };
+    (0..USERS).map(&mut make).collect()
 }
 
 /// Looks for each with a request, at all servers at once.

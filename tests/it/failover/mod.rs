@@ -13,5 +13,4 @@ mod node;
 mod processes;
 mod programs;
 mod rows;
-mod servers;
 mod writers;
