@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::events;
 use super::lanes::Lane;
@@ -44,11 +44,17 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
+/// How often an act of this server is run beside others. Whoever meets others each time pauses for
+/// longer and longer while new ones come, so the next run has this server to itself.
+const RUNS_BESIDE_OTHERS: u32 = 4;
+
 /// Time and chance of a store, and the ids that events are written under.
 #[derive(Clone)]
 pub(super) struct Around {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// Shared by acts that run beside others.
+    running: Arc<RwLock<()>>,
     event_ids: Arc<Mutex<EventIds>>,
 }
 
@@ -57,6 +63,7 @@ impl Around {
         Self {
             clock,
             random,
+            running: Arc::default(),
             event_ids: Arc::new(Mutex::new(EventIds::after(EventId::from_bytes([0; 12])))),
         }
     }
@@ -79,6 +86,7 @@ pub(super) struct Tries<'a> {
     random: &'a dyn Random,
     ends: Instant,
     pause: Duration,
+    failed: u32,
 }
 
 impl<'a> Tries<'a> {
@@ -88,6 +96,7 @@ impl<'a> Tries<'a> {
             random,
             ends: now.checked_add(patience).unwrap_or(now),
             pause: FIRST_PAUSE,
+            failed: 0,
         }
     }
 
@@ -101,6 +110,7 @@ impl<'a> Tries<'a> {
         let [chance] = chance;
         std::thread::sleep(self.pause.mul_f64(0.25 + 0.75 * f64::from(chance) / 255.0));
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.failed = self.failed.saturating_add(1);
         true
     }
 }
@@ -114,7 +124,17 @@ pub(super) fn act<T>(
 ) -> StoreResult<Ran<T>> {
     let mut tries = Tries::new(&*around.random, ACT_PATIENCE);
     loop {
-        let failed = match once(lane, around, keys, act) {
+        let ended = match tries.failed < RUNS_BESIDE_OTHERS {
+            true => {
+                let _beside_others = around.running.read();
+                once(lane, around, keys, act)
+            }
+            false => {
+                let _alone = around.running.write();
+                once(lane, around, keys, act)
+            }
+        };
+        let failed = match ended {
             Ended::Kept(ran) => return Ok(ran),
             Ended::Failed(error) => return Err(error),
             Ended::Again(error) => error,
@@ -352,41 +372,38 @@ impl Tx for Open<'_> {
         &self.conn
     }
 
-    fn lock(&mut self, lock: Lock) -> StoreResult<()> {
+    fn lock(&mut self, lock: Lock) -> StoreResult<bool> {
         let sql: &dyn Sql = &self.conn;
-        let locked = match lock {
+        match lock {
             Lock::Tenant(id) => {
                 self.tenant = id;
-                take_turn(sql, id, &[0; 16], self.around.clock.now())?
+                take_turn(sql, id, &[0; 16], self.around.clock.now())
             }
             Lock::Birth(tenant, birth) => {
                 self.tenant = tenant;
                 let (turn, _) = birth.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
-                take_turn(sql, tenant, turn, self.around.clock.now())?
+                take_turn(sql, tenant, turn, self.around.clock.now())
             }
             Lock::Client(id) => sql.any(
                 "SELECT 1 FROM clients WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                 params![id.tenant(), id],
-            )?,
+            ),
             Lock::Connection(tenant, id) => sql.any(
                 "SELECT 1 FROM connections WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                 params![tenant, id],
-            )?,
+            ),
             Lock::ConnectionStays(tenant, id) => sql.any(
                 "SELECT 1 FROM connections WHERE tenant = ?1 AND id = ?2 FOR KEY SHARE",
                 params![tenant, id],
-            )?,
+            ),
             Lock::User(tenant, id) => {
                 self.tenant = tenant;
                 sql.any(
                     "SELECT 1 FROM users WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
                     params![tenant, id],
-                )?
+                )
             }
-        };
-        // Whether it is there, the act finds out itself.
-        let _ = locked;
-        Ok(())
+        }
     }
 
     fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {

@@ -110,7 +110,7 @@ pub(super) const ATTACH: &str = "
     found_by AS (
         INSERT INTO terms (tenant, path, value, user_id, identity)
         SELECT ?1, term.path, term.value, asked.user_id, asked.id
-        FROM unnest(?17::bytea[], ?18::bytea[], ?19::bytea[]) AS term (id, path, value)
+        FROM unnest(?17::bytea[], ?18::text[], ?19::bytea[]) AS term (id, path, value)
         JOIN attached ON attached.id = term.id JOIN asked ON asked.id = term.id
         ON CONFLICT DO NOTHING
     )
@@ -213,7 +213,7 @@ fn run(conn: &Conn<'_>, around: &Around, tenant: TenantId, batch: &[Linking]) ->
             &columns.event_at,
             &columns.event_sealed,
             &term_id,
-            &refs(&columns.term_path),
+            &columns.term_path,
             &refs(&columns.term_value),
         ],
     )?;
@@ -248,7 +248,7 @@ struct Columns<'l> {
     event_at: Vec<i64>,
     event_sealed: Vec<Option<&'l [u8]>>,
     term_id: Vec<[u8; 12]>,
-    term_path: Vec<Vec<u8>>,
+    term_path: Vec<String>,
     term_value: Vec<Vec<u8>>,
 }
 
@@ -275,7 +275,7 @@ impl<'l> Columns<'l> {
             .push(link.event.sealed.as_ref().map(crate::secret::Sealed::as_bytes));
         for term in attributes::of_account(new.external.profile()) {
             self.term_id.push(*new.id.as_bytes());
-            self.term_path.push(term.path.into_bytes());
+            self.term_path.push(term.path);
             self.term_value.push(term_key::key(&term.value));
         }
         Ok(())

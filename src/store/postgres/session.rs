@@ -310,11 +310,7 @@ impl ToSql for Value<'_> {
                 Type::BOOL => out.put_u8(u8::from(*number != 0)),
                 _ => out.put_i64(*number),
             },
-            // A path may hold what the server takes in no text, so it is kept as bytes there.
-            Value::Text(text) => match *kind == Type::BYTEA || !text.contains('\0') {
-                true => out.put_slice(text.as_bytes()),
-                false => return Err("a text holds the character U+0000".into()),
-            },
+            Value::Text(text) => out.put_slice(text.as_bytes()),
             Value::Bytes(bytes) => out.put_slice(bytes),
         }
         Ok(IsNull::No)

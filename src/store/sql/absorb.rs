@@ -14,17 +14,27 @@ use crate::store::{Absorb, Acted};
 
 /// Makes one user part of another.
 pub fn absorb(tx: &mut dyn Tx, tenant: TenantId, absorb: &Absorb, keys: NewKeys) -> Verdict<Acted> {
+    let mut gone = Vec::new();
     for user in [
         absorb.survivor.min(absorb.absorbed),
         absorb.survivor.max(absorb.absorbed),
     ] {
-        tx.lock(Lock::User(tenant, user))?;
+        if !tx.lock(Lock::User(tenant, user))? {
+            gone.push(user);
+        }
     }
     if once::is_spent(tx.sql(), tenant, absorb.spend.as_ref())? {
         return Err(Stop::refused(Acted::Spent));
     }
-    users::expect_version(tx.sql(), tenant, absorb.survivor, absorb.survivor_version)?;
-    users::expect_version(tx.sql(), tenant, absorb.absorbed, absorb.absorbed_version)?;
+    for (user, version) in [
+        (absorb.survivor, absorb.survivor_version),
+        (absorb.absorbed, absorb.absorbed_version),
+    ] {
+        if gone.contains(&user) {
+            return Err(Stop::refused(Acted::NoUser));
+        }
+        users::expect_version(tx.sql(), tenant, user, version)?;
+    }
     let moving = identities::of_user(tx.sql(), tenant, absorb.absorbed)?;
     let next = identities::next_position(tx.sql(), tenant, absorb.survivor)?;
     let (Some(next), true) = (next, keys == NewKeys::Kept && is_as_read(&moving, absorb)) else {

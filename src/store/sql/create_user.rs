@@ -15,12 +15,12 @@ use crate::store::{Created, NewUser, StoreResult};
 
 /// Makes a user.
 pub fn create_user(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Verdict<Created> {
+    let once = new.once.as_ref().map(|once| (once, new.user.created_at));
+    once::guarded(tx, tenant, once, Created::Repeated, |tx| create(tx, tenant, new, keys))
+}
+
+fn create(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Verdict<Created> {
     let NewUser { user, born, more, .. } = new;
-    if let Some(once) = &new.once
-        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, user.created_at)?
-    {
-        return Err(Stop::refused(Created::Repeated(repeated)));
-    }
     if keys == NewKeys::Exist || users::version(tx.sql(), tenant, user.id)?.is_some() {
         return Err(Stop::Failed(corrupt(format!(
             "users: the new id {} is in use",
@@ -77,7 +77,8 @@ pub fn lock_birth(tx: &mut dyn Tx, tenant: TenantId, born: &IdentityKey) -> Stor
         return Ok(());
     }
     let birth = Digest::of([provider.as_bytes(), &[0], born.subject.as_bytes()].concat().as_slice());
-    tx.lock(Lock::Birth(tenant, birth))
+    tx.lock(Lock::Birth(tenant, birth))?;
+    Ok(())
 }
 
 /// Whether somebody was born with this subject at another connection of the same provider.
@@ -97,8 +98,7 @@ pub fn is_birthplace_taken(sql: &dyn Sql, tenant: TenantId, born: &IdentityKey) 
 
 /// Erases a user with all that is hers; her events stay.
 pub fn delete_user(tx: &mut dyn Tx, tenant: TenantId, id: UserId, event: &NewEvent) -> Verdict<bool> {
-    tx.lock(Lock::User(tenant, id))?;
-    if users::version(tx.sql(), tenant, id)?.is_none() {
+    if !tx.lock(Lock::User(tenant, id))? || users::version(tx.sql(), tenant, id)?.is_none() {
         return Err(Stop::refused(false));
     }
     terms::delete_user(tx.sql(), tenant, id)?;

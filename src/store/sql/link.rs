@@ -7,44 +7,53 @@
 
 use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
 use super::{identities, once, tenants, terms, users};
+use crate::domain::Identity;
 use crate::id::{TenantId, UserId};
 use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
 
 /// Attaches an identity.
 pub fn link(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verdict<Linked> {
+    let once = link.once.as_ref().map(|once| (once, link.event.at));
+    once::guarded(tx, tenant, once, Linked::Repeated, |tx| attach(tx, tenant, link, keys))
+}
+
+fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verdict<Linked> {
     let at = link.event.at;
-    if let Some(once) = &link.once
-        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, at)?
-    {
-        return Err(Stop::refused(Linked::Repeated(repeated)));
-    }
     if keys == NewKeys::Exist {
         return Err(Stop::refused(Linked::KeyExists));
     }
     let key = link.identity.external.key();
     tx.lock(Lock::ConnectionStays(tenant, key.connection))?;
-    tx.lock(Lock::User(tenant, link.user))?;
+    let is_there = tx.lock(Lock::User(tenant, link.user))?;
     let Some(provider) = tenants::provider_of(tx.sql(), tenant, key.connection)? else {
         return Err(Stop::refused(Linked::NoConnection));
     };
-    let Some(position) = identities::next_position(tx.sql(), tenant, link.user)? else {
+    let Some(position) = identities::next_position(tx.sql(), tenant, link.user)?.filter(|_| is_there) else {
         return Err(Stop::refused(Linked::NoUser));
     };
-    if link.one_per_provider
-        && !identities::is_taken(tx.sql(), tenant, key)?
-        && has_provider(tx.sql(), tenant, link.user, &provider)?
-    {
-        return Err(Stop::refused(Linked::ProviderTaken));
+    // Whose the account is may change at any time, for its user is not locked: a link that found it
+    // taken must not attach it all the same.
+    if link.one_per_provider && has_provider(tx.sql(), tenant, link.user, &provider)? {
+        let holder = identities::find(tx.sql(), tenant, key)?;
+        return Err(Stop::refused(match holder {
+            Some(_) => taken(link, holder),
+            None => Linked::ProviderTaken,
+        }));
     }
     let Some(identity) = identities::insert(tx.sql(), tenant, link.user, position, at, &link.identity)? else {
-        return Err(Stop::refused(match identities::find(tx.sql(), tenant, key)? {
-            Some(identity) if identity.user == link.user => Linked::AlreadyYours(identity),
-            _ => Linked::Taken,
-        }));
+        let holder = identities::find(tx.sql(), tenant, key)?;
+        return Err(Stop::refused(taken(link, holder)));
     };
     once::insert(tx.sql(), tenant, link.once.as_ref(), at)?;
     tx.record(tenant, &link.event)?;
     Ok(Linked::Attached(identity))
+}
+
+fn taken(link: &Link, holder: Option<Identity>) -> Linked {
+    match holder {
+        Some(identity) if identity.user == link.user => Linked::AlreadyYours(identity),
+        _ => Linked::Taken,
+    }
 }
 
 fn has_provider(sql: &dyn Sql, tenant: TenantId, user: UserId, provider: &str) -> StoreResult<bool> {
@@ -58,14 +67,13 @@ fn has_provider(sql: &dyn Sql, tenant: TenantId, user: UserId, provider: &str) -
 
 /// Renews an identity.
 pub fn refresh(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKeys) -> Verdict<Acted> {
+    let once = refresh.once.as_ref().map(|once| (once, refresh.event.at));
+    once::guarded(tx, tenant, once, Acted::Repeated, |tx| renew(tx, tenant, refresh, keys))
+}
+
+fn renew(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKeys) -> Verdict<Acted> {
     let at = refresh.event.at;
-    if let Some(once) = &refresh.once
-        && let Some(repeated) = once::find(tx.sql(), tenant, once.key, at)?
-    {
-        return Err(Stop::refused(Acted::Repeated(repeated)));
-    }
-    tx.lock(Lock::User(tenant, refresh.user))?;
-    if users::version(tx.sql(), tenant, refresh.user)?.is_none() {
+    if !tx.lock(Lock::User(tenant, refresh.user))? || users::version(tx.sql(), tenant, refresh.user)?.is_none() {
         return Err(Stop::refused(Acted::NoUser));
     }
     let mut identity = match identities::of(tx.sql(), tenant, refresh.user, refresh.identity)? {

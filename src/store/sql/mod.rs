@@ -168,11 +168,13 @@ pub trait Tx {
     /// Where its statements are run.
     fn sql(&self) -> &dyn Sql;
     /// Keeps others from changing what the act decides by, until it has ended. Several are taken
-    /// in the order of [`Lock`], so that no two acts wait for each other.
+    /// in the order of [`Lock`], so that no two acts wait for each other. `false` when it was not
+    /// there to be locked; a user comes back where an identity is split off, so she counts as gone
+    /// then, whatever is read later.
     ///
     /// # Errors
     /// Those of the store.
-    fn lock(&mut self, lock: Lock) -> StoreResult<()>;
+    fn lock(&mut self, lock: Lock) -> StoreResult<bool>;
     /// Writes down what happened.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! idempotency key that has ended is as good as unused, whether it was purged or not; a
 //! spent proof stays spent until it is forgotten, for it has expired itself by then.
 
-use super::{Sql, Tx, Verdict};
+use super::{Sql, Stop, Tx, Verdict};
 use jiff::Timestamp;
 
 use super::rows::{Millis, params};
@@ -26,6 +26,29 @@ pub fn find(sql: &dyn Sql, tenant: TenantId, key: Digest, now: Timestamp) -> Sto
             })
         },
     )
+}
+
+/// Runs an act unless its idempotency key was used. When it is refused, the key is looked up once
+/// more: where many write, the same request may have been done since the first look, which is why
+/// it is refused now, and then the answer is that it was.
+pub fn guarded<T>(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    once: Option<(&Once, Timestamp)>,
+    repeated: fn(Repeated) -> T,
+    act: impl FnOnce(&mut dyn Tx) -> Verdict<T>,
+) -> Verdict<T> {
+    let Some((once, now)) = once else { return act(tx) };
+    if let Some(found) = find(tx.sql(), tenant, once.key, now)? {
+        return Err(Stop::refused(repeated(found)));
+    }
+    match act(tx) {
+        Err(Stop::Refused(outcome)) => Err(Stop::Refused(match find(tx.sql(), tenant, once.key, now)? {
+            Some(found) => Box::new(repeated(found)),
+            None => outcome,
+        })),
+        ended => ended,
+    }
 }
 
 /// Marks a request as done. Its key must be unused, but for what has ended by `now`.

@@ -251,8 +251,6 @@ impl FromCell for String {
     fn from_cell(cell: Cell<'_>) -> Option<Self> {
         match cell {
             Cell::Text(text) => Some(text.to_owned()),
-            // What may hold any character is kept as bytes where texts may not.
-            Cell::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
             _ => None,
         }
     }

@@ -32,7 +32,7 @@ const FEW: usize = 200;
 pub const IN_RANGE: &str = "SELECT value, user_id FROM terms
     WHERE tenant = ?1 AND path = ?2 AND value >= ?3 AND value < ?4";
 pub const BELOW_PATH: &str = "SELECT user_id FROM terms WHERE tenant = ?1 AND path >= ?2 AND path < ?3";
-pub const NEXT_PATH: &str = "SELECT path FROM terms WHERE tenant = ?1 AND path >= ?2 ORDER BY path LIMIT 1";
+pub const NEXT_PATH: &str = "SELECT path FROM terms WHERE tenant = ?1 AND path > ?2 ORDER BY path LIMIT 1";
 pub const HAS_TERM: &str = "SELECT 1 FROM terms
     WHERE tenant = ?1 AND path = ?2 AND value = ?3 AND user_id = ?4 LIMIT 1";
 pub const CREATED: &str = "SELECT id FROM users WHERE tenant = ?1 AND created_at >= ?2 AND created_at < ?3";
@@ -296,7 +296,7 @@ impl Run<'_> {
                     self.find_in_range(&path, &range, found)?;
                 }
             }
-            from = path + "\0";
+            from = path;
         }
     }
 

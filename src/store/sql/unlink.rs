@@ -15,7 +15,9 @@ use crate::store::{Acted, AfterUnlink, StoreResult, Unlink};
 
 /// Takes an identity off a user.
 pub fn unlink(tx: &mut dyn Tx, tenant: TenantId, unlink: &Unlink, keys: NewKeys) -> Verdict<Acted> {
-    tx.lock(Lock::User(tenant, unlink.user))?;
+    if !tx.lock(Lock::User(tenant, unlink.user))? {
+        return Err(Stop::refused(Acted::NoUser));
+    }
     users::expect_version(tx.sql(), tenant, unlink.user, unlink.expected_version)?;
     let identity = match identities::of(tx.sql(), tenant, unlink.user, unlink.identity)? {
         Some(identity)

@@ -353,8 +353,8 @@ fn lose_before(tx: &mut dyn Tx, tenant: TenantId, old: &User, update: &UserUpdat
 /// Changes a user's own record.
 pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict<Acted> {
     let id = update.user.id;
-    tx.lock(Lock::User(tenant, id))?;
-    let old = match find(tx.sql(), tenant, id)? {
+    let is_there = tx.lock(Lock::User(tenant, id))?;
+    let old = match find(tx.sql(), tenant, id)?.filter(|_| is_there) {
         None => return Err(Stop::refused(Acted::NoUser)),
         Some(old) if old.version != update.expected_version => return Err(Stop::refused(Acted::Changed)),
         Some(old) => old,

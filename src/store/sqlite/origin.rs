@@ -33,7 +33,12 @@ impl SqliteOrigin {
                 // Beside a log that is empty nothing has to be written to read.
                 let uri = format!("file:{}?immutable=1", path.display());
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-                return Connection::open_with_flags(uri, flags).map_err(|error| failed(error.to_string()));
+                let opened = Connection::open_with_flags(uri, flags).map_err(|error| failed(error.to_string()))?;
+                let version = opened.pragma_query_value(None, "user_version", |row| row.get(0));
+                return match version.map_err(|error| failed(error.to_string()))? {
+                    version if is_current(file, version) => Ok(opened),
+                    _ => Err(failed("it has another schema: run `oneself migrate` first".into())),
+                };
             }
             schema_of_store(file, dir)?.ok_or_else(|| failed("it is not there".into()))?;
             Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)

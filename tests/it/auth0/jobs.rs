@@ -159,18 +159,18 @@ async fn what_a_job_made_is_dropped_after_a_day() {
     refused(&client.get(&path_of(&job)).await, 404, "inexistent_job");
     let late = follow(&w.server.client(), shown["location"].as_str().unwrap()).await;
     refused(&late, 404, "inexistent_job");
-    assert_eq!(rows(&w), [1, 1]);
+    assert_eq!(rows(&w).await, [1, 1]);
     w.server.app.forget_ended().await.unwrap();
-    assert_eq!(rows(&w), [0, 0]);
+    assert_eq!(rows(&w).await, [0, 0]);
 }
 
 /// How many jobs and how many parts are kept.
-pub fn rows(w: &World) -> [i64; 2] {
-    let file = rusqlite::Connection::open(w.server.directory.path().join("data.db")).unwrap();
-    ["jobs", "job_parts"].map(|table| {
-        let count = format!("SELECT count(*) FROM {table}");
-        file.query_row(&count, [], |row| row.get(0)).unwrap()
-    })
+pub async fn rows(w: &World) -> [i64; 2] {
+    let kept = &w.server.directory;
+    [
+        kept.number("SELECT count(*) FROM jobs").await,
+        kept.number("SELECT count(*) FROM job_parts").await,
+    ]
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn a_job_is_done_by_one_at_a_time_and_goes_on_when_its_lease_has_lapsed() 
         !runner::step(&w.server.app, &mut slow).await.unwrap(),
         "it has lost the job"
     );
-    assert_eq!(rows(&w), [1, 0], "and kept nothing of its step");
+    assert_eq!(rows(&w).await, [1, 0], "and kept nothing of its step");
     run(&w.server, &mut next).await;
     assert!(!w.server.app.release_job(&slow).await.unwrap());
     assert_eq!(fetch(&w, &asked).await.text().lines().count(), 2);
@@ -265,6 +265,6 @@ async fn sec_api_13_the_oldest_files_go_when_a_tenant_has_too_many() {
     assert_eq!(kept, 10);
     refused(&w.client.get(&path_of(&asked[0])).await, 404, "inexistent_job");
     w.server.app.drop_jobs().await.unwrap();
-    assert_eq!(rows(&w), [11, 11]);
+    assert_eq!(rows(&w).await, [11, 11]);
     client.get(&path_of(&theirs)).await.expect(200);
 }

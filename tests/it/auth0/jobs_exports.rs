@@ -234,7 +234,7 @@ async fn sec_api_10_every_member_of_an_export_is_checked() {
     w.client.post(EXPORTS, ("text/plain", "{}")).await.expect(415);
     let large = json!({"x": "x".repeat(70_000)});
     w.client.post(EXPORTS, large).await.expect(413);
-    assert_eq!(rows(&w), [0, 0], "a refusal leaves nothing");
+    assert_eq!(rows(&w).await, [0, 0], "a refusal leaves nothing");
     let json31 = json!({"format": "json", "fields": many});
     w.client.post(EXPORTS, json31).await.expect(200);
 }
@@ -276,10 +276,8 @@ async fn sec_api_13_an_export_holds_a_bounded_part_at_a_time() {
         }
     }
     assert!(steps >= 3, "{steps}");
-    let file = rusqlite::Connection::open(w.server.directory.path().join("data.db")).unwrap();
-    let longest: i64 = file
-        .query_row("SELECT max(length(sealed)) FROM job_parts", [], |row| row.get(0))
-        .unwrap();
+    let longest = "SELECT max(length(sealed)) FROM job_parts";
+    let longest = w.server.directory.number(longest).await;
     assert!(longest < 257 * 1024, "{longest}");
     let text = fetch(&w, &asked).await.expect(200).text();
     assert!(text.len() > 1_500_000);

@@ -66,7 +66,7 @@ async fn an_import_is_asked_for_and_shown() {
     );
     assert_eq!(done["percentage_done"], 100);
     w.client.get(&format!("{}/errors", path_of(&job))).await.expect(204);
-    assert_eq!(rows(&w), [1, 0], "what was uploaded is not kept");
+    assert_eq!(rows(&w).await, [1, 0], "what was uploaded is not kept");
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn uploads_are_refused_by_name_and_leave_nothing() {
         assert!(body["errorCode"].is_string(), "{body}");
         assert!(body["message"].as_str().unwrap().contains(message), "{message}: {body}");
     }
-    assert_eq!(rows(&w), [0, 0]);
+    assert_eq!(rows(&w).await, [0, 0]);
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn sec_api_10_what_is_no_form_is_refused() {
         let reply = w.client.post(IMPORTS, (FORM, body.clone())).await;
         refused(&reply, 400, "invalid_body");
     }
-    assert_eq!(rows(&w), [0, 0]);
+    assert_eq!(rows(&w).await, [0, 0]);
     // Where a file says that it was is nobody's business.
     let paths = ["../../../etc/passwd", "/etc/passwd", "C:\\u.json", "a\u{202e}b"];
     for name in paths {
@@ -222,7 +222,7 @@ async fn sec_api_10_a_file_that_is_too_large_is_refused_before_it_is_read() {
     }
     let answer = String::from_utf8_lossy(&raw(w.server.address, &chunked).await).into_owned();
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
-    assert_eq!(rows(&w), [1, 0], "only the one that was taken");
+    assert_eq!(rows(&w).await, [1, 0], "only the one that was taken");
 }
 
 #[tokio::test]
@@ -248,7 +248,7 @@ async fn an_upload_that_stops_leaves_nothing() {
     })
     .await
     .unwrap();
-    assert_eq!(rows(&w), [0, 0]);
+    assert_eq!(rows(&w).await, [0, 0]);
     w.client.get("/api/v2/users").await.expect(200);
 }
 
@@ -293,7 +293,7 @@ async fn sec_api_13_so_many_uploads_are_in_memory_at_once() {
     let refusal = upload(&w, &id, b"[]", &[]).await;
     refused(&refusal, 503, "busy");
     assert_eq!(refusal.header("retry-after"), "5");
-    assert_eq!(rows(&w), [0, 0]);
+    assert_eq!(rows(&w).await, [0, 0]);
     others.pop();
     // Whoever was taken or refused has left her room to the next.
     for (users, status) in [(&b"[]"[..], 202), (b"", 400), (b"[]", 202), (b"[]", 429)] {

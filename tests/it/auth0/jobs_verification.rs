@@ -262,7 +262,7 @@ async fn what_cannot_be_mailed_to_is_refused() {
         (404, nobody.body),
         "another tenant's user is nobody"
     );
-    assert_eq!(super::jobs::rows(&w), [0, 0], "and no job was kept");
+    assert_eq!(super::jobs::rows(&w).await, [0, 0], "and no job was kept");
 }
 
 #[tokio::test]
@@ -317,7 +317,7 @@ async fn every_member_of_a_verification_is_checked() {
     refused(&w.client.post(PATH, client).await, 400, "inexistent_client");
     let identity = json!({"user_id": "auth0|p", "identity": {"user_id": long, "provider": "auth0"}});
     refused(&w.client.post(PATH, identity).await, 400, "inexistent_identity");
-    assert_eq!(super::jobs::rows(&w), [0, 0], "no job was kept");
+    assert_eq!(super::jobs::rows(&w).await, [0, 0], "no job was kept");
 }
 
 #[tokio::test]

@@ -1,12 +1,9 @@
 //! Sealed bytes in the store: moved, they do not open; deleted, they are gone (VLT-02, -05, -12).
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oneself::domain::KeyOwner;
 use oneself::secret::{Digest, SecretString};
-use rusqlite::Connection;
 
 use crate::support::invariants;
 use crate::support::people::Side;
@@ -26,18 +23,17 @@ async fn sec_vlt_02_a_row_that_was_copied_opens_nowhere() {
     let read = async |side: &Side, person: &str| side.client.get(&format!("/api/v2/users/{person}")).await;
     assert!(read(&side, &eve.encoded()).await.text().contains("canary-3"));
 
-    let file = Connection::open(server.directory.path().join("data.db")).unwrap();
-    let sealed = |identity: &str| -> Vec<u8> {
-        let id = hex::decode(identity.strip_prefix("idn_").unwrap()).unwrap();
-        file.query_row("SELECT sealed FROM token_sets WHERE identity = ?1", [id], |row| {
-            row.get(0)
-        })
-        .unwrap()
+    let kept = &server.directory;
+    let literal = |identity: &str| kept.literal(hex::decode(identity.strip_prefix("idn_").unwrap()).unwrap());
+    let sealed = async |identity: &str| {
+        let row = literal(identity);
+        let sealed = format!("SELECT sealed FROM token_sets WHERE identity = {row}");
+        kept.bytes(&sealed).await
     };
-    let put = |identity: &str, bytes: &[u8]| {
-        let id = hex::decode(identity.strip_prefix("idn_").unwrap()).unwrap();
-        let changed = file.execute("UPDATE token_sets SET sealed = ?2 WHERE identity = ?1", (id, bytes));
-        assert_eq!(changed.unwrap(), 1);
+    let put = async |identity: &str, bytes: &[u8]| {
+        let (row, bytes) = (literal(identity), kept.literal(bytes));
+        let put = format!("UPDATE token_sets SET sealed = {bytes} WHERE identity = {row}");
+        assert_eq!(kept.execute(&put).await, 1);
     };
     for (from, to, at, person) in [
         (&hers, &evil, &side, &eve),
@@ -45,38 +41,40 @@ async fn sec_vlt_02_a_row_that_was_copied_opens_nowhere() {
         (&hers, &abroad, &other, &foreign),
         (&abroad, &evil, &side, &eve),
     ] {
-        let kept = sealed(to);
-        put(to, &sealed(from));
+        let own = sealed(to).await;
+        put(to, &sealed(from).await).await;
         let refused = read(at, &person.encoded()).await;
         assert_eq!(refused.status, 500, "{}", refused.text());
         assert!(!refused.text().contains("canary"), "{}", refused.text());
-        put(to, &kept);
+        put(to, &own).await;
         assert!(read(at, &person.encoded()).await.text().contains("canary-"));
     }
 
     // A row of its own past does not open either: the version is bound.
-    let old = sealed(&hers);
+    let old = sealed(&hers).await;
     let body = serde_json::json!({"connection": "twitter", "subject": "1", "tokens": {"access_token": "canary-new"}});
     let path = format!("/link/v1/users/{}/identities", ines.core);
     side.client.post(&path, body).await.expect(200);
-    let new = sealed(&hers);
-    put(&hers, &old);
+    let new = sealed(&hers).await;
+    put(&hers, &old).await;
     assert_eq!(read(&side, &ines.encoded()).await.status, 500);
-    put(&hers, &new);
-    drop(file);
+    put(&hers, &new).await;
     invariants::check(&server, &side).await;
 }
 
 #[tokio::test]
-async fn sec_vlt_05_nothing_of_a_deleted_user_is_left_in_the_files() {
+async fn sec_vlt_05_nothing_of_a_deleted_user_is_left() {
     let server = TestServer::start().await;
     let side = Side::new(&server, "acme").await;
     let person = side.person("canary-person").await;
     let identity = side.link(&person.core, "twitter", "canary-subject").await;
     let stays = side.person("stays").await;
     side.link(&stays.core, "twitter", "staying-subject").await;
-    let owner = KeyOwner::User(person.core.parse().unwrap());
-    let key = server.store.find_key(side.id(), owner).await.unwrap().unwrap().0;
+    let key_of = async |core: &str| {
+        let owner = KeyOwner::User(core.parse().unwrap());
+        server.store.find_key(side.id(), owner).await.unwrap().unwrap().0
+    };
+    let (key, theirs) = (key_of(&person.core).await, key_of(&stays.core).await);
     let sealed = server
         .store
         .find_tokens(side.id(), identity.parse().unwrap())
@@ -92,34 +90,16 @@ async fn sec_vlt_05_nothing_of_a_deleted_user_is_left_in_the_files() {
     side.client.delete(&person.path()).await.expect(204);
     invariants::check(&server, &side).await;
 
-    let data = server.directory.path().to_owned();
-    let beside = tempfile::tempdir().unwrap();
-    let stayed = |folder: &Path| found(folder, b"staying-subject") > 0;
-    // With a checkpoint, as the server makes one after a while and when it ends.
-    for file in ["data.db", "keys.db"] {
-        let file = Connection::open(data.join(file)).unwrap();
-        let busy: i64 = file
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(busy, 0);
-    }
-    for entry in fs::read_dir(&data).unwrap().map(Result::unwrap) {
-        fs::copy(entry.path(), beside.path().join(entry.file_name())).unwrap();
-    }
-    assert!(stayed(beside.path()), "the search finds what is there");
+    let kept = &server.directory;
+    kept.checkpoint();
+    assert!(
+        kept.holds("staying-subject").await,
+        "the search finds texts that are there"
+    );
+    assert!(kept.holds(&theirs[8..40]).await, "and bytes");
     for (n, bytes) in sought.into_iter().enumerate() {
-        assert_eq!(found(beside.path(), bytes), 0, "the {n}th is still there");
+        assert!(!kept.holds(bytes).await, "the {n}th is still there");
     }
-}
-
-/// In how many files of a folder these bytes are.
-fn found(folder: &Path, bytes: &[u8]) -> usize {
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| fs::read(entry.unwrap().path()).unwrap());
-    files
-        .filter(|file| file.windows(bytes.len()).any(|window| window == bytes))
-        .count()
 }
 
 /// Comparing takes as long for a secret that is wrong from the beginning as for one that is

@@ -4,6 +4,7 @@
 //! They are real processes, and a network that fails on order is between them and the database.
 
 mod changes;
+mod copy;
 mod events;
 mod faults;
 mod outage;

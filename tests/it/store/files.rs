@@ -23,34 +23,23 @@ fn refusal(dir: &Path) -> OpenError {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_the_store_was_opened_again() {
+async fn every_table_is_strict_and_each_file_has_a_log_until_it_is_closed() {
     let w = World::new().await;
-    let mut new = w.new_user();
-    new.new_key = Some(w.new_key(new.user.id, 3));
-    let user = w.make(new).await;
-    let identity = w.attach(user, w.with_tokens(&w.twitter, "1")).await;
-    let before = (
-        w.get(user).await,
-        w.store.find_tokens(w.tenant, identity.id).await.unwrap(),
-    );
-    let last = w.events().await.last().unwrap().id;
-    assert!(w.kept.path().join("data.db-wal").exists());
-    let w = w.reopened().await;
-    assert_eq!(
-        before,
-        (
-            w.get(user).await,
-            w.store.find_tokens(w.tenant, identity.id).await.unwrap()
-        )
-    );
-    assert_eq!(w.key_of(user).await, Some(3));
-    // The clock stands still, and the source of chance gives the next ids all the same.
-    w.make_user().await;
-    assert!(w.events().await.last().unwrap().id > last);
-    let dir = w.kept.clone();
+    let logs = ["data.db-wal", "keys.db-wal"].map(|log| w.kept.path().join(log));
+    assert!(logs[0].exists());
+    for file in ["data.db", "keys.db"] {
+        let file = Sqlite::open(w.kept.path().join(file)).unwrap();
+        let number = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        let tables = "FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        assert!(number(&format!("SELECT count(*) {tables}")) > 3);
+        assert_eq!(number(&format!("SELECT count(*) {tables} AND strict = 0")), 0);
+        let mode: String = file.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+    }
+    let kept = w.kept.clone();
     drop(w);
-    assert!(!dir.path().join("data.db-wal").exists(), "closing leaves no log behind");
-    assert!(!dir.path().join("keys.db-wal").exists());
+    assert!(!logs.iter().any(|log| log.exists()), "closing leaves no log behind");
+    drop(kept);
 }
 
 #[test]
@@ -199,23 +188,6 @@ async fn a_batch_that_fails_is_undone_whole_and_the_writer_goes_on() {
 }
 
 #[tokio::test]
-async fn what_is_queued_is_done_when_the_store_is_dropped() {
-    let w = World::new().await;
-    let user = w.make_user().await;
-    let mut waiting = Vec::new();
-    for n in 0..50 {
-        let (store, tenant) = (w.store.clone(), w.tenant);
-        let link = w.link(user, w.identity(&w.twitter, &n.to_string()));
-        waiting.push(tokio::spawn(async move { store.link(tenant, link).await }));
-    }
-    for task in waiting {
-        assert!(matches!(task.await.unwrap().unwrap(), Linked::Attached(_)));
-    }
-    let w = w.reopened().await;
-    assert_eq!(w.get(user).await.identities.len(), 51);
-}
-
-#[tokio::test]
 async fn every_job_of_a_copy_is_dropped() {
     let w = World::new().await;
     let job = super::jobs::job(&w, job::JobKind::UsersImport);
@@ -229,4 +201,27 @@ async fn every_job_of_a_copy_is_dropped() {
     let part = store.find_job_part(tenant, job.id, job::JobFile::Input, 0).await;
     assert_eq!(part.unwrap(), None);
     store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn sec_vlt_05_what_is_deleted_is_overwritten() {
+    let w = World::new().await;
+    let user = w.make_user().await;
+    let mut identity = w.identity(&w.twitter, "1");
+    identity.tokens = Some(oneself::secret::Sealed::from_bytes(vec![0xA5; 400]));
+    let identity = w.attach(user, identity).await;
+    let canary = [0xA5; 64];
+    let seen = |dir: &std::path::Path| {
+        let bytes = std::fs::read(dir.join("data.db")).unwrap();
+        bytes.windows(canary.len()).any(|window| window == canary)
+    };
+    let w = w.reopened().await;
+    assert!(seen(w.kept.path()), "the test can see it while it is there");
+    let unlink = oneself::store::Unlink {
+        force: true,
+        ..w.unlink_of(&identity).await
+    };
+    w.store.unlink(w.tenant, unlink).await.unwrap();
+    let w = w.reopened().await;
+    assert!(!seen(w.kept.path()));
 }

@@ -16,6 +16,7 @@ mod model;
 mod passwords;
 mod play;
 mod races;
+mod reopened;
 mod schema;
 mod search;
 mod tenants;

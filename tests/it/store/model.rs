@@ -146,12 +146,12 @@ impl Model {
                 return Created::LoginTaken(kind);
             }
         }
+        if self.is_birthplace_taken(new.born.external.key()) {
+            return Created::BirthplaceTaken;
+        }
         let is_born = |more: &NewIdentity| more.external.key() == new.born.external.key();
         if new.more.iter().any(is_born) {
             return Created::IdentityTaken;
-        }
-        if self.is_birthplace_taken(new.born.external.key()) {
-            return Created::BirthplaceTaken;
         }
         Created::Done
     }

@@ -93,13 +93,8 @@ pub async fn check(w: &World) {
             (path, text)
         }));
     }
-    let file = rusqlite::Connection::open(w.kept.path().join("data.db")).unwrap();
-    let tenant = w.tenant.number();
-    let kept: i64 = file
-        .query_row("SELECT count(*) FROM terms WHERE tenant = ?1", [tenant], |row| {
-            row.get(0)
-        })
-        .unwrap();
+    let of_tenant = format!("SELECT count(*) FROM terms WHERE tenant = {}", w.tenant.number());
+    let kept = w.kept.number(&of_tenant).await;
     assert_eq!(
         usize::try_from(kept).unwrap(),
         terms,
@@ -279,11 +274,7 @@ async fn a_link_without_claims_that_are_searched_writes_no_term() {
     let w = World::new().await;
     let user = w.make_user().await;
     w.attach(user, w.with_tokens(&w.twitter, "1")).await;
-    let file = rusqlite::Connection::open(w.kept.path().join("data.db")).unwrap();
-    let terms: i64 = file
-        .query_row("SELECT count(*) FROM terms", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(terms, 0);
+    assert_eq!(w.kept.number("SELECT count(*) FROM terms").await, 0);
     let at = vec![Place {
         connection: w.twitter.id,
         before: String::new(),

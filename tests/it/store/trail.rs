@@ -6,10 +6,10 @@ use oneself::clock::Random;
 use oneself::domain::*;
 use oneself::id::*;
 use oneself::secret::Digest;
-use oneself::store::sqlite::inspect;
+use oneself::store::postgres::{self, Address};
+use oneself::store::sqlite;
 use oneself::store::trail::{Examined, Fault};
 use oneself::store::*;
-use rusqlite::Connection as Sqlite;
 
 use super::world::World;
 
@@ -25,9 +25,18 @@ impl World {
         }
     }
 
-    fn examined(&self, kept: Option<Digest>) -> Examined {
-        let files = inspect(self.kept.path(), None).unwrap();
-        let mut all = files.trails(Some("acme"), kept.as_ref()).unwrap();
+    async fn examined(&self, kept: Option<Digest>) -> Examined {
+        // Whoever asks for one event has a place given to all of them.
+        self.store.list_events(self.tenant, None, 1).await.unwrap();
+        let world = self.kept.clone();
+        let examining = tokio::task::spawn_blocking(move || {
+            let inspection = match world.database() {
+                None => sqlite::inspect(world.path(), None),
+                Some(database) => postgres::inspect(&Address::parse(&database.url().into(), None).unwrap()),
+            };
+            inspection.unwrap().trails(Some("acme"), kept.as_ref()).unwrap()
+        });
+        let mut all = examining.await.unwrap();
         all.pop().unwrap().1
     }
 
@@ -35,11 +44,13 @@ impl World {
         self.store.find_head(self.tenant).await.unwrap().unwrap()
     }
 
-    /// What somebody does who can write to the file.
-    fn tamper(&self, sql: &str) {
-        let file = Sqlite::open(self.kept.path().join("data.db")).unwrap();
-        let changed = file.execute_batch(sql);
-        changed.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    /// What somebody does who can write where the store is kept.
+    async fn tamper(&self, sql: &str) {
+        self.kept.execute(sql).await;
+    }
+
+    fn literal(&self, id: EventId) -> String {
+        self.kept.literal(id.as_bytes())
     }
 }
 
@@ -48,6 +59,9 @@ async fn chained(count: usize) -> (World, Vec<EventId>) {
     let w = World::new().await;
     for _ in 0..count {
         w.make_user().await;
+        // Where many write, an event has its place once somebody reads, so here each gets one of
+        // its own moment.
+        w.events().await;
         w.clock.advance(Duration::from_millis(1));
     }
     assert_eq!(w.chain().await, count as u64);
@@ -55,24 +69,20 @@ async fn chained(count: usize) -> (World, Vec<EventId>) {
     (w, ids)
 }
 
-fn hex(id: EventId) -> String {
-    format!("x'{}'", hex::encode(id.as_bytes()))
-}
-
 #[tokio::test]
 async fn sec_ops_11_events_are_chained_behind_the_acts_and_once() {
     let (w, _) = chained(150).await;
-    let found = w.examined(None);
+    let found = w.examined(None).await;
     assert_eq!((found.sound, found.unchained, found.fault), (150, 0, None));
     let head = w.head().await;
     assert_eq!((head.count, Some(head.hash)), (150, found.head));
     assert_eq!(w.chain().await, 0);
     w.make_user().await;
-    let later = w.examined(Some(head.hash));
+    let later = w.examined(Some(head.hash)).await;
     assert_eq!((later.sound, later.unchained, later.kept_at), (150, 1, Some(150)));
     assert_eq!(w.chain().await, 1);
     let w = w.reopened().await;
-    let found = w.examined(Some(head.hash));
+    let found = w.examined(Some(head.hash)).await;
     assert_eq!((found.sound, found.kept_at, found.fault), (151, Some(150), None));
     assert_ne!(found.head, Some(head.hash));
     // Another tenant has a chain of its own.
@@ -80,43 +90,47 @@ async fn sec_ops_11_events_are_chained_behind_the_acts_and_once() {
     foreign.make_user().await;
     assert_eq!(w.chain().await, 0);
     assert_eq!(foreign.chain().await, 1);
-    assert_eq!(w.examined(None).fault, None);
+    assert_eq!(w.examined(None).await.fault, None);
 }
 
 #[tokio::test]
 async fn sec_ops_11_an_edited_event_is_named_whatever_was_edited() {
     let (w, ids) = chained(5).await;
-    let row = format!("WHERE id = {}", hex(ids[2]));
+    let row = format!("WHERE id = {}", w.literal(ids[2]));
+    let somebody = w.kept.literal([1; 12]);
     for (edit, back) in [
         ("kind = 3", "kind = 1"),
-        ("user_id = x'000000000000000000000001'", ""),
+        (&*format!("user_id = {somebody}"), ""),
         ("identity = NULL", ""),
         ("connection = connection + 1", "connection = connection - 1"),
         ("proof = 5", "proof = 1"),
         ("other = user_id", "other = NULL"),
         ("fields = ''", "fields = NULL"),
-        ("actor = x'02000000000000000000000001'", ""),
+        (&*format!("actor = {}", w.kept.literal([2; 13])), ""),
         ("at = at + 1", "at = at - 1"),
-        ("sealed = x''", "sealed = NULL"),
+        (&*format!("sealed = {}", w.kept.literal([])), "sealed = NULL"),
     ] {
         let keep = "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT * FROM events";
-        w.tamper(&format!("{keep} {row}; UPDATE events SET {edit} {row}"));
-        let found = w.examined(None);
+        w.tamper(&format!("{keep} {row}; UPDATE events SET {edit} {row}")).await;
+        let found = w.examined(None).await;
         assert_eq!((found.sound, found.fault), (2, Some(Fault::Edited(ids[2]))), "{edit}");
         if !back.is_empty() {
-            w.tamper(&format!("UPDATE events SET {back} {row}"));
-            assert_eq!(w.examined(None).fault, None, "{back}");
+            w.tamper(&format!("UPDATE events SET {back} {row}")).await;
+            assert_eq!(w.examined(None).await.fault, None, "{back}");
         }
         w.tamper(&format!(
             "DELETE FROM events {row}; INSERT INTO events SELECT * FROM kept; DROP TABLE kept"
-        ));
-        assert_eq!(w.examined(None).fault, None, "put back as it was");
+        ))
+        .await;
+        assert_eq!(w.examined(None).await.fault, None, "put back as it was");
     }
     w.tamper(&format!(
-        "UPDATE trail SET hash = zeroblob(32) WHERE event = {}",
-        hex(ids[4])
-    ));
-    assert_eq!(w.examined(None).fault, Some(Fault::Edited(ids[4])));
+        "UPDATE trail SET hash = {} WHERE event = {}",
+        w.kept.literal([0; 32]),
+        w.literal(ids[4])
+    ))
+    .await;
+    assert_eq!(w.examined(None).await.fault, Some(Fault::Edited(ids[4])));
 }
 
 #[tokio::test]
@@ -124,8 +138,9 @@ async fn sec_ops_11_a_deleted_and_an_inserted_event_are_named() {
     let (w, ids) = chained(5).await;
     for n in [0, 2, 4] {
         let (w, ids) = chained(5).await;
-        w.tamper(&format!("DELETE FROM events WHERE id = {}", hex(ids[n])));
-        let found = w.examined(None);
+        w.tamper(&format!("DELETE FROM events WHERE id = {}", w.literal(ids[n])))
+            .await;
+        let found = w.examined(None).await;
         assert_eq!((found.sound, found.fault), (n as u64, Some(Fault::Deleted(ids[n]))));
     }
     let mut between = *ids[2].as_bytes();
@@ -135,10 +150,10 @@ async fn sec_ops_11_a_deleted_and_an_inserted_event_are_named() {
     w.tamper(&format!(
         "INSERT INTO events SELECT tenant, bucket, {}, kind, user_id, identity, connection, proof, other, fields, actor, at, sealed
          FROM events WHERE id = {}",
-        hex(between),
-        hex(ids[2])
-    ));
-    let found = w.examined(None);
+        w.literal(between),
+        w.literal(ids[2])
+    )).await;
+    let found = w.examined(None).await;
     assert_eq!((found.sound, found.fault), (2, Some(Fault::Inserted(between))));
 }
 
@@ -146,28 +161,31 @@ async fn sec_ops_11_a_deleted_and_an_inserted_event_are_named() {
 async fn sec_ops_11_an_end_that_was_cut_off_is_noticed_and_by_a_kept_head_whatever_was_cut() {
     let (w, ids) = chained(5).await;
     let kept = w.head().await.hash;
-    let last = hex(ids[4]);
-    w.tamper(&format!("DELETE FROM events WHERE id = {last}"));
-    assert_eq!(w.examined(None).fault, Some(Fault::Deleted(ids[4])));
-    w.tamper("DELETE FROM trail WHERE position = 5");
-    assert_eq!(w.examined(None).fault, Some(Fault::Moved));
-    w.tamper("UPDATE trail_heads SET position = 4, hash = (SELECT hash FROM trail WHERE position = 4), event = (SELECT event FROM trail WHERE position = 4)");
-    let found = w.examined(None);
+    let last = w.literal(ids[4]);
+    w.tamper(&format!("DELETE FROM events WHERE id = {last}")).await;
+    assert_eq!(w.examined(None).await.fault, Some(Fault::Deleted(ids[4])));
+    w.tamper("DELETE FROM trail WHERE position = 5").await;
+    assert_eq!(w.examined(None).await.fault, Some(Fault::Moved));
+    w.tamper("UPDATE trail_heads SET position = 4, hash = (SELECT hash FROM trail WHERE position = 4), event = (SELECT event FROM trail WHERE position = 4)").await;
+    let found = w.examined(None).await;
     assert_eq!(
         found.fault, None,
         "whoever makes all of it fit is not found without a head"
     );
-    assert_eq!(w.examined(Some(kept)).kept_at, None);
-    assert_eq!(w.examined(found.head).kept_at, Some(4));
+    assert_eq!(w.examined(Some(kept)).await.kept_at, None);
+    assert_eq!(w.examined(found.head).await.kept_at, Some(4));
 
     let (w, _) = chained(5).await;
-    w.tamper("DELETE FROM trail WHERE position = 2");
-    assert_eq!(w.examined(None).fault, Some(Fault::Cut(2)));
-    w.tamper("DELETE FROM trail");
-    assert_eq!(w.examined(None).fault, Some(Fault::Moved));
-    w.tamper("DELETE FROM trail_heads");
-    assert_eq!((w.examined(None).fault, w.examined(None).unchained), (None, 5));
-    assert_eq!(w.examined(Some(kept)).kept_at, None);
+    w.tamper("DELETE FROM trail WHERE position = 2").await;
+    assert_eq!(w.examined(None).await.fault, Some(Fault::Cut(2)));
+    w.tamper("DELETE FROM trail").await;
+    assert_eq!(w.examined(None).await.fault, Some(Fault::Moved));
+    w.tamper("DELETE FROM trail_heads").await;
+    assert_eq!(
+        (w.examined(None).await.fault, w.examined(None).await.unchained),
+        (None, 5)
+    );
+    assert_eq!(w.examined(Some(kept)).await.kept_at, None);
 }
 
 /// One of some.
@@ -240,7 +258,7 @@ async fn sec_ops_11_every_state_difference_has_one_audit_row_and_the_chain_holds
     }
     assert!(done > 80 && refused > 20, "{done} {refused}");
     w.chain().await;
-    let found = w.examined(None);
+    let found = w.examined(None).await;
     assert_eq!((found.fault, found.unchained), (None, 0));
     assert_eq!(found.sound, w.events().await.len() as u64);
 }

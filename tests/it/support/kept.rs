@@ -28,16 +28,26 @@ pub struct Kept {
 impl Kept {
     /// A place where nothing is kept yet.
     pub async fn new() -> Self {
+        match std::env::var("ONESELF_TEST_STORE").as_deref() {
+            Err(_) | Ok("sqlite") => Self::in_files(),
+            Ok("postgres") => Self::in_database("").await,
+            Ok("postgres-serializable") => {
+                Self::in_database("options=-c%20default_transaction_isolation%3Dserializable").await
+            }
+            Ok(other) => panic!("ONESELF_TEST_STORE is {other}: it is sqlite, postgres or postgres-serializable"),
+        }
+    }
+
+    /// Files where nothing is kept yet.
+    pub fn in_files() -> Self {
+        Self::of(tempfile::tempdir().unwrap())
+    }
+
+    /// A database where nothing is kept yet, connected to with these parameters of a URL.
+    pub async fn in_database(settings: &str) -> Self {
         Self {
-            dir: tempfile::tempdir().unwrap(),
-            database: match std::env::var("ONESELF_TEST_STORE").as_deref() {
-                Err(_) | Ok("sqlite") => None,
-                Ok("postgres") => Some(database("").await),
-                Ok("postgres-serializable") => {
-                    Some(database("options=-c%20default_transaction_isolation%3Dserializable").await)
-                }
-                Ok(other) => panic!("ONESELF_TEST_STORE is {other}: it is sqlite, postgres or postgres-serializable"),
-            },
+            database: Some(database(settings).await),
+            ..Self::in_files()
         }
     }
 

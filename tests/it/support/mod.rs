@@ -9,4 +9,6 @@ pub mod people;
 pub mod proxy;
 pub mod seeking;
 pub mod server;
+pub mod shape;
+pub mod tables;
 pub mod tokens;

@@ -138,7 +138,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS identities_by_key ON oneself.identities (tenan
 -- sort like them.
 CREATE TABLE IF NOT EXISTS oneself.terms (
     tenant   BIGINT NOT NULL,
-    path     BYTEA  NOT NULL,
+    path     TEXT COLLATE "C" NOT NULL,
     value    BYTEA  NOT NULL,
     user_id  BYTEA  NOT NULL CHECK (octet_length(user_id) = 12),
     identity BYTEA  NOT NULL CHECK (octet_length(identity) IN (0, 12)),
