@@ -25,6 +25,7 @@ use http::StatusCode;
 use oneself::app::Origins;
 use oneself::clock::{Clock as _, Random as _, SeededRandom, SystemClock, SystemRandomness};
 use oneself::command::bench::account;
+use oneself::command::bench::account::Measured;
 use oneself::command::bench::client::{Ask, Site};
 use oneself::command::bench::load::Load;
 use oneself::command::bench::server::Server as Child;
@@ -480,7 +481,10 @@ async fn plain(time: Duration, clients: u64) -> Outcome<()> {
         warm_up: Duration::from_millis(500),
         time,
         good: StatusCode::OK,
-        server: Some(server.process()),
+        server: Some(Measured {
+            server: server.process(),
+            database: None,
+        }),
     };
     let subjects = AtomicU64::new(100_000_000_000_000_000);
     let next = move || {

@@ -86,7 +86,6 @@ pub(super) struct Tries<'a> {
     random: &'a dyn Random,
     ends: Instant,
     pause: Duration,
-    failed: u32,
 }
 
 impl<'a> Tries<'a> {
@@ -96,7 +95,6 @@ impl<'a> Tries<'a> {
             random,
             ends: now.checked_add(patience).unwrap_or(now),
             pause: FIRST_PAUSE,
-            failed: 0,
         }
     }
 
@@ -110,7 +108,6 @@ impl<'a> Tries<'a> {
         let [chance] = chance;
         std::thread::sleep(self.pause.mul_f64(0.25 + 0.75 * f64::from(chance) / 255.0));
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        self.failed = self.failed.saturating_add(1);
         true
     }
 }
@@ -123,8 +120,9 @@ pub(super) fn act<T>(
     act: &dyn Fn(&mut dyn Tx, NewKeys) -> Verdict<T>,
 ) -> StoreResult<Ran<T>> {
     let mut tries = Tries::new(&*around.random, ACT_PATIENCE);
+    let mut met_others = 0;
     loop {
-        let ended = match tries.failed < RUNS_BESIDE_OTHERS {
+        let ended = match met_others < RUNS_BESIDE_OTHERS {
             true => {
                 let _beside_others = around.running.read();
                 once(lane, around, keys, act)
@@ -137,7 +135,11 @@ pub(super) fn act<T>(
         let failed = match ended {
             Ended::Kept(ran) => return Ok(ran),
             Ended::Failed(error) => return Err(error),
-            Ended::Again(error) => error,
+            Ended::Again(error) => {
+                met_others += 1;
+                error
+            }
+            Ended::Elsewhere(error) => error,
             Ended::Unknown { ran, tenant, id } => match was_kept(lane, around, tenant, &id)? {
                 true => return Ok(ran),
                 false => StoreError::Unavailable("the database lost a commit".into()),
@@ -153,7 +155,10 @@ pub(super) fn act<T>(
 enum Ended<T> {
     Kept(Ran<T>),
     Failed(StoreError),
+    /// Others were in the way.
     Again(StoreError),
+    /// The connection was of no use.
+    Elsewhere(StoreError),
     /// The commit was sent, and nobody said what came of it.
     Unknown {
         ran: Ran<T>,
@@ -174,7 +179,7 @@ fn once<T>(
     {
         Ok(conn) => in_transaction(conn, around, keys, act),
         Err(fault) if trouble::of(&fault) == Trouble::Ours => (Ended::Failed(fault.into()), Left::Unsound),
-        Err(fault) => (Ended::Again(fault.into()), Left::Unsound),
+        Err(fault) => (Ended::Elsewhere(fault.into()), Left::Unsound),
     };
     if left == Left::Unsound {
         lane.give_up();
@@ -238,7 +243,7 @@ fn in_transaction<T>(
             };
             (Ended::Kept(ran), Left::after(conn.roll_back()))
         }
-        (Err(Stop::Failed(error)), Some(Trouble::Lost)) => (Ended::Again(error), Left::Unsound),
+        (Err(Stop::Failed(error)), Some(Trouble::Lost)) => (Ended::Elsewhere(error), Left::Unsound),
         (Err(Stop::Failed(error)), Some(Trouble::Again)) => (Ended::Again(error), Left::after(conn.roll_back())),
         (Err(Stop::Failed(error)), _) => (Ended::Failed(error), Left::after(conn.roll_back())),
         (_, Some(_)) => {

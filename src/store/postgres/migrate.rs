@@ -149,7 +149,7 @@ async fn migrate(client: &Client, found: i64) -> Result<(), OpenError> {
 }
 
 /// The statements of a migration, without the comments between them.
-pub(super) fn steps(migration: &str) -> Vec<String> {
+pub fn steps(migration: &str) -> Vec<String> {
     let code = migration.lines().filter(|line| !line.starts_with("--"));
     let code = code.collect::<Vec<_>>().join("\n");
     code.split(";\n")

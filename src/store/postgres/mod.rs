@@ -38,7 +38,7 @@ use self::lanes::Lanes;
 use self::links::Linking;
 use self::look_ups::LookUp;
 use self::migrate::Older;
-pub use self::migrate::OpenError;
+pub use self::migrate::{OpenError, steps};
 use crate::clock::{Clock, Random};
 use crate::domain::{Connection, UserWithIdentities};
 use crate::id::TenantId;
