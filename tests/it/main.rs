@@ -13,6 +13,7 @@ mod auth0;
 mod blackbox;
 mod command;
 mod durability;
+mod failover;
 mod hostile;
 mod house;
 mod jwt;
