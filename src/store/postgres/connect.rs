@@ -1,11 +1,15 @@
 //! From a URL to a connection that may be used: address, TLS and the settings of a session.
 //!
+//! Of several hosts each is tried for itself, since one that accepts connections and then says
+//! nothing would keep the others from being tried at all; the one that was good last is the first.
 //! What would surprise: TLS is asked for, and the server's certificate checked against its name,
 //! wherever the server is not this machine, unless the URL says `sslmode=disable`. There is no
 //! mode in which TLS is used and the certificate not looked at.
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -18,7 +22,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::trouble::Fault;
 use crate::secret::{ExposeSecret as _, SecretString};
 
-/// How long a server may take to accept a connection.
+/// How long a host may take until it has a connection of which it is known whether it will do.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long the whole of a connection with its settings may take.
@@ -55,7 +59,10 @@ pub(super) enum Haste {
 /// Where a server is and how it is spoken to.
 #[derive(Clone)]
 pub struct Address {
-    config: Config,
+    /// One for each host.
+    hosts: Vec<Config>,
+    /// Which of them was good last.
+    good: Arc<AtomicUsize>,
     tls: Option<MakeRustlsConnect>,
 }
 
@@ -85,36 +92,13 @@ impl Address {
             ));
         }
         let (rest, asked) = TlsAsked::take_from(url);
-        let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| {
-            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            BadAddress(format!("cannot be read: {why}"))
-        })?;
-        if let Some(password) = password {
-            config.password(password.expose_secret());
+        let mut hosts = Vec::new();
+        for url in one_for_each_host(&rest) {
+            hosts.push(config(&url, password)?);
         }
-        if config.get_user().is_none_or(str::is_empty) {
-            return Err(BadAddress(
-                "names no user: it is postgres://USER@HOST:PORT/DATABASE".into(),
-            ));
-        }
-        if config.get_dbname().is_none_or(str::is_empty) {
-            return Err(BadAddress(
-                "names no database: it is postgres://USER@HOST:PORT/DATABASE".into(),
-            ));
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("oneself");
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_PATIENCE);
-        }
-        config.tcp_user_timeout(Duration::from_secs(8));
-        config.keepalives_idle(Duration::from_secs(10));
-        config.keepalives_interval(Duration::from_secs(3));
-        config.keepalives_retries(3);
         let with_tls = match asked.mode.as_deref() {
             Some("disable") => false,
-            None => !config.get_hosts().iter().all(is_this_machine),
+            None => !hosts.iter().flat_map(Config::get_hosts).all(is_this_machine),
             Some("require" | "verify-ca" | "verify-full") => true,
             Some(other) => {
                 return Err(BadAddress(format!(
@@ -122,12 +106,18 @@ impl Address {
                 )));
             }
         };
-        config.ssl_mode(if with_tls { SslMode::Require } else { SslMode::Disable });
+        for config in &mut hosts {
+            config.ssl_mode(if with_tls { SslMode::Require } else { SslMode::Disable });
+        }
         let tls = match with_tls {
             true => Some(MakeRustlsConnect::new(trusting(asked.roots.as_deref())?)),
             false => None,
         };
-        Ok(Self { config, tls })
+        Ok(Self {
+            hosts,
+            good: Arc::default(),
+            tls,
+        })
     }
 
     /// A connection that is ready for statements. Its own half runs on the runtime that this is
@@ -151,21 +141,85 @@ impl Address {
             .unwrap_or(Err(Fault::Silence))
     }
 
-    /// A connection as it comes.
+    /// A connection as it comes, to the first host that will do.
     pub(super) async fn connect_bare(&self) -> Result<Client, Fault> {
+        let good = self.good.load(Ordering::Relaxed);
+        let mut fault = Fault::Silence;
+        let hosts = self.hosts.iter().enumerate();
+        for (at, config) in hosts.clone().skip(good).chain(hosts.take(good)) {
+            let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_PATIENCE);
+            match tokio::time::timeout(patience, self.connect_to(config)).await {
+                Ok(Ok(client)) => {
+                    self.good.store(at, Ordering::Relaxed);
+                    return Ok(client);
+                }
+                Ok(Err(said)) => fault = said,
+                Err(_) => {}
+            }
+        }
+        Err(fault)
+    }
+
+    async fn connect_to(&self, config: &Config) -> Result<Client, Fault> {
         match &self.tls {
             Some(tls) => {
-                let (client, connection) = self.config.connect(tls.clone()).await?;
+                let (client, connection) = config.connect(tls.clone()).await?;
                 tokio::spawn(connection);
                 Ok(client)
             }
             None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
+                let (client, connection) = config.connect(NoTls).await?;
                 tokio::spawn(connection);
                 Ok(client)
             }
         }
     }
+}
+
+/// The same URL for each of its hosts alone.
+fn one_for_each_host(url: &str) -> Vec<String> {
+    let authority = url.find("//").map_or(0, |at| at + 2);
+    let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
+    let hosts = url[authority..end]
+        .rfind('@')
+        .map_or(authority, |at| authority + at + 1);
+    let (before, after) = (&url[..hosts], &url[end..]);
+    url[hosts..end]
+        .split(',')
+        .map(|host| format!("{before}{host}{after}"))
+        .collect()
+}
+
+/// How the host of this URL is spoken to.
+fn config(url: &str, password: Option<&SecretString>) -> Result<Config, BadAddress> {
+    let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+        let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        BadAddress(format!("cannot be read: {why}"))
+    })?;
+    if let Some(password) = password {
+        config.password(password.expose_secret());
+    }
+    if config.get_user().is_none_or(str::is_empty) {
+        return Err(BadAddress(
+            "names no user: it is postgres://USER@HOST:PORT/DATABASE".into(),
+        ));
+    }
+    if config.get_dbname().is_none_or(str::is_empty) {
+        return Err(BadAddress(
+            "names no database: it is postgres://USER@HOST:PORT/DATABASE".into(),
+        ));
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("oneself");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_PATIENCE);
+    }
+    config.tcp_user_timeout(Duration::from_secs(8));
+    config.keepalives_idle(Duration::from_secs(10));
+    config.keepalives_interval(Duration::from_secs(3));
+    config.keepalives_retries(3);
+    Ok(config)
 }
 
 /// What a URL says of TLS in words that are ours to understand.
@@ -230,7 +284,7 @@ fn trusting(roots: Option<&str>) -> Result<ClientConfig, BadAddress> {
             trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| BadAddress(format!("cannot be used with TLS: {error}")))?;
@@ -259,6 +313,20 @@ mod tests {
             let error = read(url).unwrap_err();
             assert!(error.contains(said) && !error.contains("secret"), "{url}: {error}");
         }
+    }
+
+    #[test]
+    fn each_host_of_a_url_has_one_of_its_own() {
+        assert_eq!(
+            one_for_each_host("postgres://u:p@a:1,b,[::1]:3/d?x=y@z,w"),
+            [
+                "postgres://u:p@a:1/d?x=y@z,w",
+                "postgres://u:p@b/d?x=y@z,w",
+                "postgres://u:p@[::1]:3/d?x=y@z,w"
+            ]
+        );
+        assert_eq!(one_for_each_host("postgres://a/d"), ["postgres://a/d"]);
+        assert_eq!(one_for_each_host("postgres:///d?host=a"), ["postgres:///d?host=a"]);
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl dyn Sql + '_ {
     /// Every row.
     ///
     /// # Errors
-    /// Those of the store, and those of whoever reads it.
+    /// As [`Self::first`].
     pub fn all<T>(
         &self,
         statement: &str,

@@ -1,13 +1,11 @@
 //! Clients that link accounts until they are told to end, each at the server that answers, and
 //! know which links were acknowledged.
 //!
-//! A link that is answered with 503 or not at all is asked for again, elsewhere, until it is
-//! acknowledged or refused. Of every eight accounts one is wanted by two clients for different
-//! users. What would surprise: with 200 the server says that the account is hers already. That
+//! What is answered with 503 or not at all is asked for again, elsewhere, until it is acknowledged
+//! or refused. Of every eight accounts one is wanted by two clients for different users. What would surprise: with 200 the server says that the account is hers already. That
 //! acknowledges the link as well; an earlier try has made it without being heard.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::blackbox::http::{Answer, Client};
 use crate::blackbox::server::Server;
@@ -40,6 +38,12 @@ impl Door {
     }
 }
 
+/// Of this many links each user gets one after the other.
+const OF_A_USER: usize = 16;
+
+/// How long a client rests after a link, so that not all time goes into looking for them later.
+const REST: Duration = Duration::from_millis(40);
+
 /// A link that was acknowledged.
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -61,6 +65,7 @@ struct Told {
     links: Mutex<Vec<Link>>,
     /// What else was answered, and how often; 0 is no answer at all.
     otherwise: Mutex<BTreeMap<u16, usize>>,
+    slowest: Mutex<Duration>,
     /// Answers that no fault of the database explains.
     odd: Mutex<Vec<Answer>>,
     /// How many links an earlier try had made already.
@@ -69,14 +74,15 @@ struct Told {
 }
 
 impl Linkers {
-    /// Starts so many of them, who share these users.
-    pub fn start(doors: &[Door], users: &[String], count: usize) -> Self {
+    /// Starts so many of them.
+    pub fn start(doors: &[Door], count: usize) -> Self {
         let told = Arc::new(Told::default());
         let start = |number| {
             let linker = Linker {
                 number,
                 doors: doors.to_vec(),
-                users: users.to_vec(),
+                at: number,
+                client: None,
                 told: told.clone(),
             };
             std::thread::spawn(move || linker.link())
@@ -87,7 +93,7 @@ impl Linkers {
         }
     }
 
-    /// Waits for a link that was begun and acknowledged after this moment; how long that took.
+    /// Waits for a link of which a try was begun and acknowledged after this moment; how long that took.
     pub async fn first_after(&self, moment: Instant) -> Duration {
         let first = || {
             let links = self.told.links.lock();
@@ -118,10 +124,12 @@ impl Linkers {
         }
         let links = std::mem::take(&mut *self.told.links.lock());
         println!(
-            "{} links acknowledged, {} of them by a try that was not heard; answered otherwise: {:?}",
+            "{} links acknowledged, {} of them by a try that was not heard; answered otherwise: {:?}; the slowest \
+             answer took {:.1?}",
             links.len(),
             self.told.unheard.lock(),
-            self.told.otherwise.lock()
+            self.told.otherwise.lock(),
+            self.told.slowest.lock()
         );
         let odd = self.told.odd.lock();
         assert!(odd.is_empty(), "{} odd answers, such as {:?}", odd.len(), odd.first());
@@ -133,64 +141,70 @@ impl Linkers {
 struct Linker {
     number: usize,
     doors: Vec<Door>,
-    users: Vec<String>,
+    /// Whose turn it is of the doors.
+    at: usize,
+    client: Option<Client>,
     told: Arc<Told>,
 }
 
 impl Linker {
-    fn link(self) {
-        let (chance, mut at) = (RandomState::new(), self.number);
-        let mut client = None;
+    fn link(mut self) {
+        let mut user = String::new();
         for n in 0.. {
-            let subject = match n % 8 {
-                0 => format!("both-{}-{n}", self.number / 2),
-                _ => format!("link-{}-{n}", self.number),
+            if n % OF_A_USER == 0 {
+                match self.insist("/link/v1/users", &json!({})) {
+                    Some((answer, _)) => user = answer.expect(201).text("id").to_owned(),
+                    None => return,
+                }
+            }
+            let contended = n % 8 == 0;
+            let subject = match contended {
+                true => format!("both-{}-{n}", self.number / 2),
+                false => format!("link-{}-{n}", self.number),
             };
-            let user = &self.users[chance.hash_one(&subject) as usize % self.users.len()];
+            let body = json!({"connection": "twitter", "subject": subject, "tokens": {"access_token": subject}});
+            match self.insist(&format!("/link/v1/users/{user}/identities"), &body) {
+                Some((answer, begun)) if answer.status < 300 => self.acknowledged(&answer, subject, &user, begun),
+                Some((answer, _)) if answer.status == 409 && contended => {}
+                Some((answer, _)) => self.told.odd.lock().push(answer),
+                None => return,
+            }
+            std::thread::sleep(REST);
+        }
+    }
+
+    /// Asks until it is answered one way or the other; when that try began. `None` at the end.
+    fn insist(&mut self, path: &str, body: &Value) -> Option<(Answer, Instant)> {
+        while !self.told.ended.load(Ordering::Relaxed) {
             let begun = Instant::now();
-            loop {
-                if self.told.ended.load(Ordering::Relaxed) {
-                    return;
-                }
-                match self.ask(&mut client, at, user, &subject) {
-                    Some(answer) if answer.status < 300 => {
-                        self.acknowledged(answer, subject, user, begun);
-                        break;
-                    }
-                    // The other client was first, which only a contended account allows.
-                    Some(answer) if answer.status == 409 && n % 8 == 0 => break,
-                    Some(answer) if answer.status != 503 => {
-                        self.told.odd.lock().push(answer);
-                        break;
-                    }
-                    Some(_) => std::thread::sleep(Duration::from_millis(20)),
-                    None => std::thread::sleep(Duration::from_millis(100)),
-                }
-                client = None;
-                at += 1;
+            let answer = self.ask(path, body).ok();
+            let status = answer.as_ref().map_or(0, |answer| answer.status);
+            let mut slowest = self.told.slowest.lock();
+            *slowest = begun.elapsed().max(*slowest);
+            drop(slowest);
+            if status != 201 {
+                *self.told.otherwise.lock().entry(status).or_default() += 1;
             }
+            match answer {
+                Some(answer) if status != 503 => return Some((answer, begun)),
+                _ => std::thread::sleep(REST),
+            }
+            self.client = None;
+            self.at += 1;
         }
+        None
     }
 
-    /// Asks for it once.
-    fn ask(&self, client: &mut Option<Client>, at: usize, user: &str, subject: &str) -> Option<Answer> {
-        let body = json!({"connection": "twitter", "subject": subject, "tokens": {"access_token": subject}});
-        let path = format!("/link/v1/users/{user}/identities");
-        let mut ask = || {
-            if client.is_none() {
-                *client = Some(self.doors[at % self.doors.len()].open()?);
-            }
-            client.as_mut().unwrap().post(&path, &body)
+    /// Asks once.
+    fn ask(&mut self, path: &str, body: &Value) -> std::io::Result<Answer> {
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => self.doors[self.at % self.doors.len()].open()?,
         };
-        let answer = ask().ok();
-        let status = answer.as_ref().map_or(0, |answer| answer.status);
-        if status != 201 {
-            *self.told.otherwise.lock().entry(status).or_default() += 1;
-        }
-        answer
+        self.client.insert(client).post(path, body)
     }
 
-    fn acknowledged(&self, answer: Answer, subject: String, user: &str, begun: Instant) {
+    fn acknowledged(&self, answer: &Answer, subject: String, user: &str, begun: Instant) {
         if answer.status == 200 {
             *self.told.unheard.lock() += 1;
         }

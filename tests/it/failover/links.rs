@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::cluster::{Cluster, Fault};
@@ -18,7 +18,6 @@ use crate::blackbox::state::pages;
 
 const SERVERS: usize = 3;
 const LINKERS: usize = 16;
-const USERS: usize = 1_000;
 const FAULTS: usize = 10;
 
 /// Accounts of which more than one row says whose they are. The index that forbids it might be
@@ -36,18 +35,23 @@ async fn no_acknowledged_link_is_lost_by_a_fail_over() {
     let installation = Installation::in_database(&cluster.url());
     let servers: Vec<Server> = (0..SERVERS).map(|_| installation.serve()).collect();
     let doors: Vec<Door> = servers.iter().map(Door::of).collect();
-    let users = make_users(&doors[0]);
-    println!("{SERVERS} servers with {USERS} users after {:.1?}", began.elapsed());
-    let linkers = Linkers::start(&doors, &users, LINKERS);
+    println!("{SERVERS} servers after {:.1?}", began.elapsed());
+    let linkers = Linkers::start(&doors, LINKERS);
     for (number, fault) in (1..=FAULTS).zip(Fault::ALL.into_iter().cycle()) {
         sleep(Duration::from_secs(2)).await;
         let struck = cluster.strike(fault).await;
-        let first = linkers.first_after(Instant::now()).await;
+        let moment = Instant::now();
+        let promoted = async {
+            cluster.primary().await;
+            moment.elapsed()
+        };
+        let (promoted, first) = tokio::join!(promoted, linkers.first_after(moment));
         sleep(Duration::from_secs(1)).await;
         let healing = Instant::now();
         cluster.heal().await;
         println!(
-            "{number}. {fault:?} of {struck:?}: first new link after {first:.1?}, healed in {:.1?}",
+            "{number}. {fault:?} of {struck:?}: another primary after {promoted:.1?}, first new link after {first:.1?}, \
+             healed in {:.1?}",
             healing.elapsed()
         );
     }
@@ -57,24 +61,12 @@ async fn no_acknowledged_link_is_lost_by_a_fail_over() {
     println!("{:.1?} in all", began.elapsed());
 }
 
-fn make_users(door: &Door) -> Vec<String> {
-    let mut client = door.open().unwrap();
-    let mut make = |_| {
-        let user = client.post("/link/v1/users", &json!({})).unwrap().expect(201);
-        user.text("id").to_owned()
-    };
-    (0..USERS).map(&mut make).collect()
-}
-
-/// Looks for each with a request, at all servers at once.
+/// Looks for each with a request, by as many clients as linked them.
 fn all_are_there(doors: &[Door], links: &[Link]) {
-    let share = links.len().div_ceil(doors.len()).max(1);
+    let share = links.len().div_ceil(LINKERS).max(1);
     let lost: Vec<Link> = std::thread::scope(|scope| {
-        let searches: Vec<_> = doors
-            .iter()
-            .zip(links.chunks(share))
-            .map(|(door, links)| scope.spawn(move || lost(door, links)))
-            .collect();
+        let search = |(door, links)| scope.spawn(move || lost(door, links));
+        let searches: Vec<_> = doors.iter().cycle().zip(links.chunks(share)).map(search).collect();
         searches.into_iter().flat_map(|search| search.join().unwrap()).collect()
     });
     assert!(

@@ -61,6 +61,17 @@ fn a_database_that_does_not_answer_is_given_up_and_found_again() {
 }
 
 #[test]
+fn a_host_that_accepts_and_says_nothing_does_not_keep_the_next_one_from_being_tried() {
+    let servers = Servers::start(0);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = servers.database.url();
+    let (before, address, after) = database::parts(&url);
+    let hosts = format!("{before}{},{address}{after}", silent.local_addr().unwrap());
+    let server = servers.installation.serve_by(&hosts);
+    make_user(&mut server.client());
+}
+
+#[test]
 fn a_database_that_takes_no_writes_still_answers_reads() {
     let servers = Servers::start(1);
     let url = servers.database.url();
