@@ -15,7 +15,7 @@ use crate::domain::{Identity, KeyOwner};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Sealed;
 use crate::store::sql::rows::{Cell, ToValue, params};
-use crate::store::sql::{Sql, Step, identities, keys, meta, tenants, users};
+use crate::store::sql::{Sql, Step, events, identities, keys, meta, tenants, users};
 use crate::store::{StoreError, StoreResult, StoredSigningKey};
 
 /// How many identities are compared with the events at a time, which bounds the memory.
@@ -118,6 +118,10 @@ const OF_ACTORS: (&str, &str) = (
 pub(super) trait Source: Send {
     /// Reads what must be of one moment.
     fn read(&self, read: &mut dyn FnMut(&dyn Sql) -> StoreResult<()>) -> StoreResult<()>;
+    /// Whether events may wait for their place.
+    fn places_events(&self) -> bool {
+        false
+    }
 }
 
 /// Data and keys, open to be looked through.
@@ -186,7 +190,11 @@ impl Inspection {
             let mut differing = Vec::new();
             for tenant in tenant_ids(data)? {
                 for part in 0..parts {
-                    differing.extend(told::differing(data, tenant, parts, part)?);
+                    let waiting = match self.data.places_events() {
+                        true => events::without_place(data, tenant)?,
+                        false => Vec::new(),
+                    };
+                    differing.extend(told::differing(data, tenant, waiting, parts, part)?);
                 }
             }
             Ok(differing)

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{EventKind, Proof};
+use crate::domain::{Event, EventKind, Proof};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::store::StoreResult;
 use crate::store::sql::rows::params;
@@ -17,13 +17,19 @@ const EVENTS_AT_ONCE: u32 = 1_000;
 /// Owner and proof of an identity.
 type Held = (UserId, Proof);
 
-/// Of those identities whose id falls into this part, the ones that the events tell otherwise.
-pub(super) fn differing(data: &dyn Sql, tenant: TenantId, parts: u64, part: u64) -> StoreResult<Vec<String>> {
+/// `waiting` are events that have no place yet. Of those identities whose id falls into this part, the ones that the events tell otherwise.
+pub(super) fn differing(
+    data: &dyn Sql,
+    tenant: TenantId,
+    waiting: Vec<Event>,
+    parts: u64,
+    part: u64,
+) -> StoreResult<Vec<String>> {
     let is_in = |id: &IdentityId| {
         let random = id.as_bytes().iter().rev().take(4);
         random.fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte)) % parts == part
     };
-    let mut told = replay(data, tenant, is_in)?;
+    let mut told = replay(data, tenant, waiting, is_in)?;
     let mut differing = Vec::new();
     let all = "SELECT id, user_id, proof FROM identities WHERE tenant = ?1";
     data.walk(all, params![tenant], &mut |row| {
@@ -41,15 +47,20 @@ pub(super) fn differing(data: &dyn Sql, tenant: TenantId, parts: u64, part: u64)
 fn replay(
     data: &dyn Sql,
     tenant: TenantId,
+    waiting: Vec<Event>,
     is_in: impl Fn(&IdentityId) -> bool,
 ) -> StoreResult<HashMap<IdentityId, Held>> {
     let mut held: HashMap<IdentityId, Held> = HashMap::new();
     let mut of_user: HashMap<UserId, Vec<IdentityId>> = HashMap::new();
     let mut after = None;
+    let mut rest = waiting;
     loop {
-        let page = events::list(data, tenant, after, EVENTS_AT_ONCE)?;
-        let Some(last) = page.last() else { return Ok(held) };
-        after = Some(last.id);
+        let mut page = events::list(data, tenant, after, EVENTS_AT_ONCE)?;
+        match page.last() {
+            Some(last) => after = Some(last.id),
+            None if rest.is_empty() => return Ok(held),
+            None => page.append(&mut rest),
+        }
         for event in &page {
             let user = event.what.user;
             match &event.what.kind {

@@ -64,4 +64,8 @@ impl Source for Arc<Mutex<Lane>> {
         conn.roll_back()?;
         done
     }
+
+    fn places_events(&self) -> bool {
+        true
+    }
 }

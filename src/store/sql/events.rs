@@ -200,6 +200,21 @@ pub fn list(data: &dyn Sql, tenant: TenantId, after: Option<EventId>, limit: u32
         params![tenant, bucket(after), after, limit],
         read,
     )?;
+    known(found)
+}
+
+/// Events that have no place yet, in the order in which they will get one; only on a database.
+pub fn without_place(data: &dyn Sql, tenant: TenantId) -> StoreResult<Vec<Event>> {
+    let found = data.all(
+        "SELECT id, kind, user_id, identity, connection, proof, other, fields, actor, at, sealed FROM unplaced_events
+         WHERE tenant = ?1 ORDER BY written_at, id",
+        params![tenant],
+        read,
+    )?;
+    known(found)
+}
+
+fn known(found: Vec<Option<Event>>) -> StoreResult<Vec<Event>> {
     found
         .into_iter()
         .map(|event| event.ok_or_else(|| corrupt("an event of an unknown kind")))
