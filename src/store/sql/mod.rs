@@ -122,7 +122,7 @@ impl dyn Sql + '_ {
     /// Every row.
     ///
     /// # Errors
-    /// As [`Self::first`].
+    /// Those of the store, and those of whoever reads it.
     pub fn all<T>(
         &self,
         statement: &str,

@@ -10,6 +10,7 @@ mod faults;
 mod outage;
 mod races;
 mod spread;
+mod statements;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
