@@ -3,9 +3,9 @@
 //! What would surprise: a node listens where only the test dials, and tells the others the
 //! address of its relay. Patroni would ask etcd for etcd's own addresses and go around the
 //! relay, if it were not told that it talks to a proxy (`use_proxies`). And it speaks the older
-//! of etcd's two protocols: through the newer one, a primary that wakes up after another has
-//! taken its place would take the key of the leader from that one until Patroni 3.0.3, and what
-//! was acknowledged in between would be lost.
+//! of etcd's two protocols: through the newer one, Patroni 3.0.2, which is Debian's, writes the
+//! key of the leader without looking who has it. A primary that wakes up after another has taken
+//! its place becomes the primary again, and what the other had acknowledged is lost.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
