@@ -134,7 +134,7 @@ impl App {
             }
             let owner = self.store.find_user(tenant, &UserRef::Id(found.user)).await?;
             let owner = owner.ok_or(Error::NotFound(Noun::User))?;
-            let (sealed, new_key) = self.seal_farewell(tenant, &found).await?;
+            let (sealed, key) = self.seal_farewell(tenant, &found).await?;
             let freed = EventKind::IdentityFreed {
                 identity: found.id,
                 connection: found.key.connection,
@@ -146,13 +146,13 @@ impl App {
                 identity_version: found.version,
                 force: true,
                 then: AfterUnlink::Free,
-                new_key,
+                key: Some(key),
                 events: vec![event(freed, Some(sealed))],
                 keep: None,
             };
             match self.store.unlink(tenant, unlink).await? {
                 Acted::Done => return Ok(()),
-                Acted::Changed | Acted::NoUser => {}
+                Acted::Changed | Acted::NoUser => self.forget_key(tenant, found.user),
                 other => return Err(Error::internal(format!("an unlink ended as {other:?}"))),
             }
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::app::keys::event_place;
-use crate::domain::{Caller, Event, EventKind, KeyOwner, Scope};
+use crate::domain::{Caller, Event, EventKind, Scope};
 use crate::error::Result;
 use crate::id::{EventId, TenantId};
 
@@ -42,7 +42,7 @@ impl App {
             EventKind::UserAbsorbed { absorbed, .. } => absorbed.to_string(),
             _ => return Ok(None),
         };
-        let Some(key) = self.find_key(tenant, KeyOwner::User(event.what.user)).await? else {
+        let Some(key) = self.key_to_open(tenant, event.what.user, sealed).await? else {
             return Ok(None);
         };
         if !self.vault.is_under(&key, sealed) {

@@ -24,7 +24,7 @@ use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Digest;
 pub use crate::store::{Import, Refusal};
-use crate::store::{ImportBatch, Imported, Login, NewIdentity, NewKey, NewUser};
+use crate::store::{ImportBatch, Imported, Login, NewIdentity, NewUser, UsedKey};
 use crate::vault::RecordKey;
 
 /// The longest name to log in with, in bytes.
@@ -319,7 +319,7 @@ impl App {
             user,
             born,
             more: ready,
-            new_key: key.map(|(_, new)| new),
+            key: key.map(|(_, used)| used),
             once: None,
             events,
         })
@@ -339,7 +339,7 @@ impl App {
         user: UserId,
         external: &ExternalIdentity,
         tokens: &TokenSet,
-        key: &mut Option<(RecordKey, NewKey)>,
+        key: &mut Option<(RecordKey, UsedKey)>,
     ) -> Result<Option<crate::secret::Sealed>> {
         if tokens.is_empty() {
             return Ok(None);

@@ -1,28 +1,29 @@
 //! The keys that records are sealed under, found or made.
 //!
 //! Opened keys are kept in memory, a bounded number of them: opening one costs a read and
-//! a decryption. A key that is made here is only used once its act has committed it; when
-//! two requests make a user's first key at once, the loser seals again ([`Linked::KeyExists`]).
-//!
-//! [`Linked::KeyExists`]: crate::store::Linked::KeyExists
+//! a decryption. What would surprise: a key may not be its owner's any more, who can have been
+//! absorbed and split off again by another server. Whatever is sealed goes to the store with the
+//! key as it is kept ([`UsedKey`]), and is refused when that is not the owner's now; the key is
+//! forgotten then, and the next try reads it. Likewise two requests can make a user's first key
+//! at once.
 
 use quick_cache::sync::Cache;
 
 use crate::app::App;
-use crate::domain::{Identity, IdentityKey, KeyOwner};
+use crate::domain::{Identity, IdentityKey, KeyOwner, WrappedKey};
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
 use crate::secret::Sealed;
-use crate::store::NewKey;
+use crate::store::UsedKey;
 use crate::vault::{Field, Place, RecordKey, TenantKey};
 
-/// How many users' keys are kept open: some ten megabytes.
+/// How many users' keys are kept open: some twenty megabytes.
 const KEPT_OPEN: usize = 50_000;
 
 /// Keys that are open in memory.
 pub(super) struct Keys {
     tenants: Cache<TenantId, TenantKey>,
-    records: Cache<(TenantId, KeyOwner), RecordKey>,
+    records: Cache<(TenantId, KeyOwner), (RecordKey, WrappedKey)>,
 }
 
 impl Keys {
@@ -35,49 +36,94 @@ impl Keys {
 }
 
 impl App {
-    /// The key of this owner, and the same key for the act to keep if it had none yet.
-    pub(super) async fn key_for(&self, tenant: TenantId, owner: KeyOwner) -> Result<(RecordKey, Option<NewKey>)> {
-        if let Some(key) = self.find_key(tenant, owner).await? {
-            return Ok((key, None));
+    /// The key of this owner, or a new one, with what the act is told of it.
+    pub(super) async fn key_for(&self, tenant: TenantId, owner: KeyOwner) -> Result<(RecordKey, UsedKey)> {
+        match self.open_key(tenant, owner).await? {
+            Some((key, kept)) => Ok((
+                key,
+                UsedKey {
+                    owner,
+                    key: kept,
+                    is_new: false,
+                },
+            )),
+            None => self.make_key(tenant, owner).await,
         }
-        let (key, new) = self.make_key(tenant, owner).await?;
-        Ok((key, Some(new)))
     }
 
     /// A key for an owner who has none, for the act to keep.
-    pub(super) async fn make_key(&self, tenant: TenantId, owner: KeyOwner) -> Result<(RecordKey, NewKey)> {
+    pub(super) async fn make_key(&self, tenant: TenantId, owner: KeyOwner) -> Result<(RecordKey, UsedKey)> {
         let (key, wrapped) = self.vault.new_key(&self.tenant_key(tenant).await?, owner)?;
-        Ok((key, NewKey { owner, key: wrapped }))
+        let used = UsedKey {
+            owner,
+            key: wrapped,
+            is_new: true,
+        };
+        Ok((key, used))
     }
 
     /// The key of this owner, if it has one.
     pub(super) async fn find_key(&self, tenant: TenantId, owner: KeyOwner) -> Result<Option<RecordKey>> {
-        if let Some(key) = self.keys.records.get(&(tenant, owner)) {
-            return Ok(Some(key));
+        Ok(self.open_key(tenant, owner).await?.map(|(key, _)| key))
+    }
+
+    /// The key of a user, read anew unless this was sealed under the one in memory; `None` when she
+    /// has none.
+    pub(super) async fn key_to_open(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        sealed: &Sealed,
+    ) -> Result<Option<RecordKey>> {
+        let owner = KeyOwner::User(user);
+        if let Some((key, _)) = self.keys.records.get(&(tenant, owner)) {
+            if self.vault.is_under(&key, sealed) {
+                return Ok(Some(key));
+            }
+            self.forget_key(tenant, user);
+        }
+        self.find_key(tenant, owner).await
+    }
+
+    async fn open_key(&self, tenant: TenantId, owner: KeyOwner) -> Result<Option<(RecordKey, WrappedKey)>> {
+        if let Some(open) = self.keys.records.get(&(tenant, owner)) {
+            return Ok(Some(open));
         }
         let Some(wrapped) = self.store.find_key(tenant, owner).await? else {
             return Ok(None);
         };
         let key = self.vault.open_key(&self.tenant_key(tenant).await?, owner, &wrapped)?;
-        self.keys.records.insert((tenant, owner), key.clone());
-        Ok(Some(key))
+        let open = (key, wrapped);
+        self.keys.records.insert((tenant, owner), open.clone());
+        Ok(Some(open))
     }
 
     /// The tokens of an identity, opened under its owner's key and sealed for the next version
-    /// under another; `None` when they are gone.
+    /// under this one; `None` when they are gone.
     pub(super) async fn seal_again(
         &self,
         tenant: TenantId,
         identity: &Identity,
-        from: &RecordKey,
         to: &RecordKey,
     ) -> Result<Option<Sealed>> {
         let Some(sealed) = self.store.find_tokens(tenant, identity.id).await? else {
             return Ok(None);
         };
-        let plain = self
-            .vault
-            .open(from, &token_place(&identity.key, identity.version), &sealed)?;
+        let place = token_place(&identity.key, identity.version);
+        let opened = match self.key_to_open(tenant, identity.user, &sealed).await? {
+            Some(from) => self.vault.open(&from, &place, &sealed),
+            None => Err(Error::CryptoIntegrity),
+        };
+        let plain = match opened {
+            Ok(plain) => plain,
+            Err(error) => {
+                return match self.store.find_identity(tenant, &identity.key).await? {
+                    Some(now) if now == *identity => Err(error),
+                    // It has moved on, so the act that this is for will be refused.
+                    _ => Ok(None),
+                };
+            }
+        };
         Ok(Some(self.vault.seal(
             to,
             &token_place(&identity.key, identity.version.saturating_add(1)),
@@ -85,7 +131,7 @@ impl App {
         )?))
     }
 
-    /// Forgets the key of a user who is gone.
+    /// Forgets the key of a user who is gone, or has another.
     pub(super) fn forget_key(&self, tenant: TenantId, user: UserId) {
         self.keys.records.remove(&(tenant, KeyOwner::User(user)));
     }

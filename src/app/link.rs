@@ -18,7 +18,7 @@ use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 pub use crate::store::Spend;
-use crate::store::{self, Acted, Linked, Login, NewIdentity, NewKey, Once, Repeated};
+use crate::store::{self, Acted, Linked, Login, NewIdentity, Once, Repeated, UsedKey};
 
 /// How often an act is prepared again when what it was prepared from has changed.
 pub(super) const ATTEMPTS: usize = 8;
@@ -222,7 +222,7 @@ impl App {
         external: &ExternalIdentity,
     ) -> Result<Option<LinkOutcome>> {
         let id = IdentityId::new(&*self.clock, &*self.random);
-        let (identity, new_key) = self
+        let (identity, key) = self
             .new_identity(
                 caller.tenant,
                 user,
@@ -239,7 +239,7 @@ impl App {
             user,
             identity,
             one_per_provider: false,
-            new_key,
+            key,
             once: request.once.as_ref().map(|once| self.once(once, user, Some(id))),
             event: NewEvent {
                 kind: EventKind::IdentityLinked {
@@ -263,7 +263,10 @@ impl App {
                 Ok(None)
             }
             Linked::NoConnection => Err(Error::NotFound(Noun::Connection)),
-            Linked::KeyExists => Ok(None),
+            Linked::OtherKey => {
+                self.forget_key(caller.tenant, user);
+                Ok(None)
+            }
             Linked::Repeated(done) => match &request.once {
                 Some(once) => self.link_again(caller, once, &done).await.map(Some),
                 None => Err(Error::internal("an act without a key was answered as repeated")),
@@ -288,8 +291,8 @@ impl App {
             });
         }
         let version = identity.version.saturating_add(1);
-        let (tokens, new_key) = match identity.has_tokens && request.account.tokens.is_empty() {
-            true => (self.keep_tokens(caller.tenant, &identity).await?, None),
+        let (tokens, key) = match identity.has_tokens && request.account.tokens.is_empty() {
+            true => self.keep_tokens(caller.tenant, &identity).await?,
             false => {
                 self.seal_tokens(caller.tenant, identity.user, external, version, &request.account.tokens)
                     .await?
@@ -318,7 +321,7 @@ impl App {
             proved_by: renewed.proved_by,
             profile: Some(renewed.profile.clone()),
             tokens,
-            new_key,
+            key,
             once: request
                 .once
                 .as_ref()
@@ -337,7 +340,10 @@ impl App {
         };
         match (self.store.refresh(caller.tenant, act).await?, &request.once) {
             (Acted::Done, _) => Ok(Some(LinkOutcome::Refreshed(renewed))),
-            (Acted::Changed | Acted::NoUser, _) => Ok(None),
+            (Acted::Changed | Acted::NoUser, _) => {
+                self.forget_key(caller.tenant, identity.user);
+                Ok(None)
+            }
             (Acted::Repeated(done), Some(once)) => self.link_again(caller, once, &done).await.map(Some),
             (other, _) => Err(Error::internal(format!("a refresh ended as {other:?}"))),
         }
@@ -389,8 +395,8 @@ impl App {
         external: ExternalIdentity,
         proved_by: Actor,
         tokens: &TokenSet,
-    ) -> Result<(NewIdentity, Option<NewKey>)> {
-        let (tokens, new_key) = self.seal_tokens(tenant, user, &external, 1, tokens).await?;
+    ) -> Result<(NewIdentity, Option<UsedKey>)> {
+        let (tokens, key) = self.seal_tokens(tenant, user, &external, 1, tokens).await?;
         Ok((
             NewIdentity {
                 id,
@@ -399,7 +405,7 @@ impl App {
                 tokens,
                 login: Login::default(),
             },
-            new_key,
+            key,
         ))
     }
 
@@ -411,21 +417,19 @@ impl App {
         external: &ExternalIdentity,
         version: i64,
         tokens: &TokenSet,
-    ) -> Result<(Option<Sealed>, Option<NewKey>)> {
+    ) -> Result<(Option<Sealed>, Option<UsedKey>)> {
         if tokens.is_empty() {
             return Ok((None, None));
         }
-        let (key, new_key) = self.key_for(tenant, KeyOwner::User(user)).await?;
+        let (key, used) = self.key_for(tenant, KeyOwner::User(user)).await?;
         let place = token_place(external.key(), version);
-        Ok((Some(self.vault.seal(&key, &place, &tokens.to_plain())?), new_key))
+        Ok((Some(self.vault.seal(&key, &place, &tokens.to_plain())?), Some(used)))
     }
 
     /// The tokens that an identity has, sealed for its next version.
-    async fn keep_tokens(&self, tenant: TenantId, identity: &Identity) -> Result<Option<Sealed>> {
-        match self.find_key(tenant, KeyOwner::User(identity.user)).await? {
-            Some(key) => self.seal_again(tenant, identity, &key, &key).await,
-            None => Ok(None),
-        }
+    async fn keep_tokens(&self, tenant: TenantId, identity: &Identity) -> Result<(Option<Sealed>, Option<UsedKey>)> {
+        let (key, used) = self.key_for(tenant, KeyOwner::User(identity.user)).await?;
+        Ok((self.seal_again(tenant, identity, &key).await?, Some(used)))
     }
 
     pub(super) fn once(&self, once: &OnceKey, user: UserId, identity: Option<IdentityId>) -> Once {

@@ -45,13 +45,12 @@ impl App {
             Some(_) => Some(self.settings_of(tenant).await?.identities_per_user),
             None => None,
         };
-        let (key, new_key) = self.key_for(tenant, KeyOwner::User(survivor)).await?;
-        let old = self.find_key(tenant, KeyOwner::User(absorbed)).await?;
+        let (key, used) = self.key_for(tenant, KeyOwner::User(survivor)).await?;
         let mut moving = Vec::with_capacity(goes.identities.len());
         for identity in &goes.identities {
-            let tokens = match &old {
-                Some(old) if identity.has_tokens => self.seal_again(tenant, identity, old, &key).await?,
-                _ => None,
+            let tokens = match identity.has_tokens {
+                true => self.seal_again(tenant, identity, &key).await?,
+                false => None,
             };
             moving.push(MovingIdentity {
                 identity: identity.id,
@@ -72,7 +71,7 @@ impl App {
             profile: goes.user.profile.clone(),
             moving,
             most,
-            new_key,
+            key: Some(used),
             spend: spend.cloned(),
             event: NewEvent {
                 kind: EventKind::UserAbsorbed { absorbed, proof },
@@ -88,7 +87,10 @@ impl App {
                 self.forget_key(tenant, absorbed);
                 Ok(Some(LinkOutcome::Absorbed))
             }
-            Acted::Changed | Acted::NoUser => Ok(None),
+            Acted::Changed | Acted::NoUser => {
+                self.forget_key(tenant, survivor);
+                Ok(None)
+            }
             Acted::Full => Err(Error::LimitReached),
             Acted::Spent => Err(Error::ProofRejected(crate::error::ProofFault::Invalid)),
             other => Err(Error::internal(format!("an absorption ended as {other:?}"))),

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::keys::token_place;
 use crate::app::link::ATTEMPTS;
-use crate::domain::{Caller, Identity, KeyOwner, Scope, TokenSet};
+use crate::domain::{Caller, Identity, Scope, TokenSet};
 use crate::error::{Error, Result};
 
 impl App {
@@ -35,7 +35,7 @@ impl App {
         let Some(sealed) = self.store.find_tokens(tenant, identity.id).await? else {
             return Ok(None);
         };
-        let Some(key) = self.find_key(tenant, KeyOwner::User(identity.user)).await? else {
+        let Some(key) = self.key_to_open(tenant, identity.user, &sealed).await? else {
             return Ok(None);
         };
         let plain = self

@@ -13,7 +13,7 @@ use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent, Scope, User
 use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Sealed;
-use crate::store::{Acted, AfterUnlink, NewKey, Unlink};
+use crate::store::{Acted, AfterUnlink, Unlink, UsedKey};
 
 /// What becomes of the identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl App {
                         .await?
                         .ok_or(Error::NotFound(Noun::User));
                 }
-                Acted::Changed => {}
+                Acted::Changed => self.forget_key(caller.tenant, owner.user.id),
                 Acted::LastCredential => return Err(Error::LastCredential),
                 Acted::NoUser => return Err(Error::NotFound(Noun::User)),
                 other => return Err(Error::internal(format!("an unlink ended as {other:?}"))),
@@ -103,16 +103,16 @@ impl App {
             sealed,
         };
         let (connection, id) = (identity.key.connection, identity.id);
-        let (then, new_key, events) = match ending {
+        let (then, key, events) = match ending {
             Ending::Free => {
-                let (sealed, new_key) = self.seal_farewell(caller.tenant, identity).await?;
+                let (sealed, key) = self.seal_farewell(caller.tenant, identity).await?;
                 let kind = EventKind::IdentityFreed {
                     identity: id,
                     connection,
                 };
                 (
                     AfterUnlink::Free,
-                    new_key,
+                    Some(key),
                     vec![event(owner.user.id, kind, Some(sealed))],
                 )
             }
@@ -121,10 +121,10 @@ impl App {
                 let former = self.store.find_former_user(caller.tenant, id).await?;
                 let to = former.unwrap_or_else(|| UserId::new(&*self.clock, &*self.random));
                 if former.is_some() {
-                    // Her key was erased; a read that was under way then may have kept it open.
+                    // Her key was erased when she was absorbed.
                     self.forget_key(caller.tenant, to);
                 }
-                let (tokens, new_key) = self.seal_for_split(caller.tenant, identity, to).await?;
+                let (tokens, key) = self.seal_for_split(caller.tenant, identity, to).await?;
                 let mut user = Box::new(User::new(to, identity.profile.clone(), now));
                 if former.is_some() {
                     user.epoch = self.epoch_of_return();
@@ -149,7 +149,7 @@ impl App {
                         None,
                     ),
                 ];
-                (AfterUnlink::Split { user, tokens }, new_key, events)
+                (AfterUnlink::Split { user, tokens }, key, events)
             }
         };
         Ok(Unlink {
@@ -159,7 +159,7 @@ impl App {
             identity_version: identity.version,
             force: last == LastWayIn::Force,
             then,
-            new_key,
+            key,
             events,
             keep: caller.credential,
         })
@@ -174,12 +174,8 @@ impl App {
     }
 
     /// What the audit keeps of an identity that is erased: which account it was.
-    pub(super) async fn seal_farewell(
-        &self,
-        tenant: TenantId,
-        identity: &Identity,
-    ) -> Result<(Sealed, Option<NewKey>)> {
-        let (key, new_key) = self.key_for(tenant, KeyOwner::User(identity.user)).await?;
+    pub(super) async fn seal_farewell(&self, tenant: TenantId, identity: &Identity) -> Result<(Sealed, UsedKey)> {
+        let (key, used) = self.key_for(tenant, KeyOwner::User(identity.user)).await?;
         let plain = json!({
             "issuer": identity.key.issuer,
             "subject": identity.key.subject,
@@ -190,7 +186,7 @@ impl App {
             &event_place(&identity.id.to_string()),
             plain.to_string().as_bytes(),
         )?;
-        Ok((sealed, new_key))
+        Ok((sealed, used))
     }
 
     /// The tokens of an identity, sealed for the user that it will be the primary of.
@@ -199,13 +195,11 @@ impl App {
         tenant: TenantId,
         identity: &Identity,
         to: UserId,
-    ) -> Result<(Option<Sealed>, Option<NewKey>)> {
-        let old = match identity.has_tokens {
-            true => self.find_key(tenant, KeyOwner::User(identity.user)).await?,
-            false => None,
-        };
-        let Some(old) = old else { return Ok((None, None)) };
-        let (key, new_key) = self.key_for(tenant, KeyOwner::User(to)).await?;
-        Ok((self.seal_again(tenant, identity, &old, &key).await?, new_key))
+    ) -> Result<(Option<Sealed>, Option<UsedKey>)> {
+        if !identity.has_tokens {
+            return Ok((None, None));
+        }
+        let (key, used) = self.key_for(tenant, KeyOwner::User(to)).await?;
+        Ok((self.seal_again(tenant, identity, &key).await?, Some(used)))
     }
 }

@@ -101,7 +101,7 @@ impl App {
             connection: connection.id,
             proof: Proof::Asserted,
         })];
-        let (more, new_key) = match request.also {
+        let (more, key) = match request.also {
             None => (Vec::new(), None),
             Some(account) => {
                 let at = self.existing_connection(tenant, &account.connection).await?;
@@ -112,10 +112,10 @@ impl App {
                     connection: at.id,
                     proof: Proof::Asserted,
                 }));
-                let (identity, new_key) = self
+                let (identity, key) = self
                     .new_identity(tenant, user.id, id, external, caller.actor(), &account.tokens)
                     .await?;
-                (vec![identity], new_key)
+                (vec![identity], key)
             }
         };
         let once = request.once.as_ref().map(|once| self.once(once, user.id, None));
@@ -124,7 +124,7 @@ impl App {
             user,
             born,
             more,
-            new_key,
+            key,
             once,
             events,
         };

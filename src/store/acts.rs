@@ -14,14 +14,17 @@ use crate::error::Unique;
 use crate::id::{IdentityId, UserId};
 use crate::secret::{Digest, Sealed};
 
-/// A key that an act needs and that was not there when it was prepared. It is committed
-/// before the first record that uses it.
+/// The key that what comes with an act was sealed under. An act whose key is not its owner's any
+/// more is refused, for nobody could open what it would leave.
 #[derive(Debug, Clone)]
-pub struct NewKey {
+pub struct UsedKey {
     /// Whose.
     pub owner: KeyOwner,
-    /// The key.
+    /// The key, as it is kept.
     pub key: WrappedKey,
+    /// Whether the owner had none when the act was prepared. Then it is committed before the first
+    /// record that uses it.
+    pub is_new: bool,
 }
 
 /// A signing key of our own tokens, wrapped by the root key.
@@ -167,8 +170,8 @@ pub struct NewUser {
     pub born: NewIdentity,
     /// Further identities, attached in the same act.
     pub more: Vec<NewIdentity>,
-    /// The key that `tokens` and events were sealed under, if it is new.
-    pub new_key: Option<NewKey>,
+    /// The key that `tokens` and events were sealed under.
+    pub key: Option<UsedKey>,
     /// Marks the request as done, if it carried an idempotency key.
     pub once: Option<Once>,
     /// `user.created`, and `identity.linked` for `more`.
@@ -199,8 +202,8 @@ pub struct Link {
     pub identity: NewIdentity,
     /// Refuse when the user has an identity of the same provider, as some dialects do.
     pub one_per_provider: bool,
-    /// The user's key that `tokens` was sealed under, if it is new.
-    pub new_key: Option<NewKey>,
+    /// The user's key that `tokens` was sealed under.
+    pub key: Option<UsedKey>,
     /// Marks the request as done, if it carried an idempotency key.
     pub once: Option<Once>,
     /// `identity.linked`.
@@ -222,8 +225,8 @@ pub enum Linked {
     NoUser,
     /// No such connection any more.
     NoConnection,
-    /// The user has got a key meanwhile: seal again under that one.
-    KeyExists,
+    /// The user has another key than the one that was used: seal again under that one.
+    OtherKey,
     /// The idempotency key was used.
     Repeated(Repeated),
 }
@@ -245,8 +248,8 @@ pub struct Refresh {
     pub profile: Option<Profile>,
     /// Tokens sealed for the new version: new ones, or the old ones sealed again.
     pub tokens: Option<Sealed>,
-    /// The user's key, if it is new.
-    pub new_key: Option<NewKey>,
+    /// The user's key that `tokens` was sealed under.
+    pub key: Option<UsedKey>,
     /// Marks the request as done, if it carried an idempotency key.
     pub once: Option<Once>,
     /// `identity.refreshed`.
@@ -258,8 +261,8 @@ pub struct Refresh {
 pub enum Acted {
     /// Done.
     Done,
-    /// Read again and try again: a version is no longer the expected one, or the user
-    /// has got a key.
+    /// Read again and try again: a version is no longer the expected one, or the user has
+    /// another key than the one that was used.
     Changed,
     /// The user is gone.
     NoUser,
@@ -311,8 +314,8 @@ pub struct Unlink {
     pub force: bool,
     /// What becomes of it.
     pub then: AfterUnlink,
-    /// The key that the tokens or the event were sealed under, if it is new.
-    pub new_key: Option<NewKey>,
+    /// The key that the tokens or the event were sealed under.
+    pub key: Option<UsedKey>,
     /// `identity.freed`, or `identity.split` and `user.created`.
     pub events: Vec<NewEvent>,
     /// The person's own credential that asks, which survives the move of the epoch.
@@ -351,8 +354,8 @@ pub struct Absorb {
     pub moving: Vec<MovingIdentity>,
     /// How many identities the survivor may have then; `None`: as many as there are.
     pub most: Option<u32>,
-    /// The survivor's key, if it is new.
-    pub new_key: Option<NewKey>,
+    /// The survivor's key, under which tokens and the event were sealed.
+    pub key: Option<UsedKey>,
     /// A proof that may be used once.
     pub spend: Option<Spend>,
     /// `user.absorbed`, with what an undo needs sealed under the survivor's key.

@@ -30,8 +30,8 @@ use jiff::Timestamp;
 
 pub use self::acts::{
     Absorb, Acted, AfterUnlink, Created, DayCount, Link, Linked, Login, LoginKind, LoginName, MovingIdentity,
-    NewIdentity, NewKey, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
-    Standing, StoredSigningKey, Unlink, UserUpdate,
+    NewIdentity, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, Standing,
+    StoredSigningKey, Unlink, UsedKey, UserUpdate,
 };
 pub use self::imports::{Import, ImportBatch, Imported, Imports, Refusal};
 pub use self::jobs::{AfterStep, JobPart, JobStep, Jobs};

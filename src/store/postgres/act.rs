@@ -377,6 +377,10 @@ impl Tx for Open<'_> {
         &self.conn
     }
 
+    fn keys(&self) -> &dyn Sql {
+        &self.conn
+    }
+
     fn lock(&mut self, lock: Lock) -> StoreResult<bool> {
         let sql: &dyn Sql = &self.conn;
         match lock {

@@ -63,8 +63,8 @@ pub(super) const ATTACH: &str = "
     WITH asked AS (
         SELECT * FROM unnest(?2::bytea[], ?3::bytea[], ?4::bigint[], ?5::text[], ?6::text[], ?7::smallint[],
             ?8::bigint[], ?9::bytea[], ?10::text[], ?11::bytea[], ?12::bytea[], ?13::bytea[], ?14::bytea[],
-            ?15::bigint[], ?16::bytea[])
-        AS asked (user_id, id, connection, issuer, subject, proof, at, proved_by, profile, sealed, new_key,
+            ?15::bytea[], ?16::bigint[], ?17::bytea[])
+        AS asked (user_id, id, connection, issuer, subject, proof, at, proved_by, profile, sealed, old_key, new_key,
             event, actor, event_at, event_sealed)
     ),
     owner AS (
@@ -92,6 +92,8 @@ pub(super) const ATTACH: &str = "
             asked.profile, CASE WHEN asked.sealed IS NULL THEN 0 ELSE 1 END
         FROM asked JOIN owner ON owner.id = asked.user_id JOIN place ON place.id = asked.connection
         WHERE (asked.new_key IS NULL OR asked.user_id IN (SELECT kept.owner FROM kept))
+            AND (asked.old_key IS NULL OR asked.old_key = (
+                SELECT keys.wrapped FROM keys WHERE keys.tenant = ?1 AND keys.owner = asked.user_id))
             AND owner.version = (SELECT seen.version FROM users AS seen WHERE seen.tenant = ?1 AND seen.id = owner.id)
         ON CONFLICT DO NOTHING RETURNING id, position
     ),
@@ -110,7 +112,7 @@ pub(super) const ATTACH: &str = "
     found_by AS (
         INSERT INTO terms (tenant, path, value, user_id, identity)
         SELECT ?1, term.path, term.value, asked.user_id, asked.id
-        FROM unnest(?17::bytea[], ?18::text[], ?19::bytea[]) AS term (id, path, value)
+        FROM unnest(?18::bytea[], ?19::text[], ?20::bytea[]) AS term (id, path, value)
         JOIN attached ON attached.id = term.id JOIN asked ON asked.id = term.id
         ON CONFLICT DO NOTHING
     )
@@ -136,15 +138,14 @@ pub(super) fn serve(lane: &mut Lane, around: &Around, known: &Known, tenant: Ten
 }
 
 /// The act that every store has.
-fn by_itself(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, mut linking: Linking) {
-    let new_key = linking.link.new_key.take();
-    let link = linking.link;
+fn by_itself(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, Linking { link, reply }: Linking) {
     let done = act::act(lane, around, &[], &|tx, _| {
-        let kept = match &new_key {
+        let kept = match &link.key {
             // The statement may have kept it, or an act of which nobody said that it was done.
-            Some(new) if keys::find(tx.sql(), tenant, new.owner)?.as_ref() == Some(&new.key) => NewKeys::Kept,
-            Some(new) => keys::insert(tx.sql(), &key_rows(tenant, Some(new.clone())))?,
-            None => NewKeys::Kept,
+            Some(new) if new.is_new && keys::find(tx.keys(), tenant, new.owner)?.as_ref() == Some(&new.key) => {
+                NewKeys::Kept
+            }
+            used => keys::insert(tx.keys(), &key_rows(tenant, used.as_ref()))?,
         };
         link::link(tx, tenant, &link, kept)
     });
@@ -158,7 +159,7 @@ fn by_itself(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, 
             other => other,
         }
     });
-    let _ = linking.reply.send(linked);
+    let _ = reply.send(linked);
 }
 
 fn as_attached(link: &Link, position: u32) -> Identity {
@@ -207,6 +208,7 @@ fn run(conn: &Conn<'_>, around: &Around, tenant: TenantId, batch: &[Linking]) ->
             &refs(&columns.proved_by),
             &columns.profile,
             &columns.sealed,
+            &columns.old_key,
             &columns.new_key,
             &refs(&columns.event),
             &refs(&columns.actor),
@@ -242,6 +244,7 @@ struct Columns<'l> {
     proved_by: Vec<Vec<u8>>,
     profile: Vec<String>,
     sealed: Vec<Option<&'l [u8]>>,
+    old_key: Vec<Option<&'l [u8]>>,
     new_key: Vec<Option<&'l [u8]>>,
     event: Vec<[u8; 12]>,
     actor: Vec<Vec<u8>>,
@@ -267,7 +270,9 @@ impl<'l> Columns<'l> {
         self.profile.push(text(Json(new.external.profile()).to_value()?)?);
         self.sealed
             .push(new.tokens.as_ref().map(crate::secret::Sealed::as_bytes));
-        self.new_key.push(link.new_key.as_ref().map(|new| new.key.0.as_slice()));
+        let used = |new: bool| link.key.as_ref().filter(|used| used.is_new == new);
+        self.old_key.push(used(false).map(|used| used.key.0.as_slice()));
+        self.new_key.push(used(true).map(|used| used.key.0.as_slice()));
         self.event.push(*event.as_bytes());
         self.actor.push(link.event.actor.to_bytes());
         self.event_at.push(link.event.at.as_millisecond());

@@ -6,7 +6,7 @@
 use super::rows::corrupt;
 use super::rows::params;
 use super::users;
-use super::{Lock, NewKeys, Stop, Tx, Verdict};
+use super::{Lock, NewKeys, Stop, Tx, Verdict, is_current};
 use super::{identities, once, terms};
 use crate::domain::Identity;
 use crate::id::TenantId;
@@ -37,7 +37,8 @@ pub fn absorb(tx: &mut dyn Tx, tenant: TenantId, absorb: &Absorb, keys: NewKeys)
     }
     let moving = identities::of_user(tx.sql(), tenant, absorb.absorbed)?;
     let next = identities::next_position(tx.sql(), tenant, absorb.survivor)?;
-    let (Some(next), true) = (next, keys == NewKeys::Kept && is_as_read(&moving, absorb)) else {
+    let is_current = is_current(tx, tenant, absorb.key.as_ref(), keys)?;
+    let (Some(next), true) = (next, is_current && is_as_read(&moving, absorb)) else {
         return Err(Stop::refused(Acted::Changed));
     };
     if let Some(most) = absorb.most {

@@ -3,10 +3,9 @@
 //! What would surprise: there is no savepoint for each user. `create_user` looks before it
 //! writes, so whoever is refused has left nothing behind; that is checked.
 
-use super::{Engine, NewKeys, Sql, SqlStore, Stop, Tx, Verdict};
+use super::{Engine, NewKeys, Sql, SqlStore, Stop, Tx, Verdict, key_rows};
 use async_trait::async_trait;
 
-use super::keys::KeyRow;
 use super::rows::{Json, Millis, Row, corrupt, params};
 use super::{create_user, identities, logins};
 use crate::id::TenantId;
@@ -44,9 +43,9 @@ impl<E: Engine> Imports for SqlStore<E> {
             .await
     }
 
-    async fn import_users(&self, tenant: TenantId, mut batch: ImportBatch) -> StoreResult<Imported> {
-        let new_keys = batch.users.iter_mut().filter_map(|(_, new)| new.new_key.take());
-        let keys: Vec<_> = new_keys.map(|new| KeyRow::Owned(tenant, new.owner, new.key)).collect();
+    async fn import_users(&self, tenant: TenantId, batch: ImportBatch) -> StoreResult<Imported> {
+        let used = batch.users.iter().map(|(_, new)| new.key.as_ref());
+        let keys = used.flat_map(|used| key_rows(tenant, used)).collect();
         self.engine
             .act(keys, move |tx, keys| import(tx, tenant, &batch, keys))
             .await

@@ -5,7 +5,7 @@
 //! always replaces the token set, because what was sealed for the version before does not
 //! open at the new one; no tokens means that none are kept.
 
-use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
+use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict, is_current};
 use super::{identities, once, tenants, terms, users};
 use crate::domain::Identity;
 use crate::id::{TenantId, UserId};
@@ -19,9 +19,6 @@ pub fn link(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Ve
 
 fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verdict<Linked> {
     let at = link.event.at;
-    if keys == NewKeys::Exist {
-        return Err(Stop::refused(Linked::KeyExists));
-    }
     let key = link.identity.external.key();
     tx.lock(Lock::ConnectionStays(tenant, key.connection))?;
     let is_there = tx.lock(Lock::User(tenant, link.user))?;
@@ -31,6 +28,9 @@ fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verd
     let Some(position) = identities::next_position(tx.sql(), tenant, link.user)?.filter(|_| is_there) else {
         return Err(Stop::refused(Linked::NoUser));
     };
+    if !is_current(tx, tenant, link.key.as_ref(), keys)? {
+        return Err(Stop::refused(Linked::OtherKey));
+    }
     // Whose the account is may change at any time, for its user is not locked: a link that found it
     // taken must not attach it all the same.
     if link.one_per_provider && has_provider(tx.sql(), tenant, link.user, &provider)? {
@@ -77,9 +77,12 @@ fn renew(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKeys) ->
         return Err(Stop::refused(Acted::NoUser));
     }
     let mut identity = match identities::of(tx.sql(), tenant, refresh.user, refresh.identity)? {
-        Some(identity) if identity.version == refresh.expected_version && keys == NewKeys::Kept => identity,
+        Some(identity) if identity.version == refresh.expected_version => identity,
         _ => return Err(Stop::refused(Acted::Changed)),
     };
+    if !is_current(tx, tenant, refresh.key.as_ref(), keys)? {
+        return Err(Stop::refused(Acted::Changed));
+    }
     match &refresh.tokens {
         Some(sealed) => identities::put_tokens(tx.sql(), tenant, identity.id, sealed)?,
         None => identities::delete_tokens(tx.sql(), tenant, &identity)?,

@@ -55,7 +55,7 @@ use crate::domain::{Connection, NewEvent, UserWithIdentities};
 use crate::id::{ClientId, ConnectionId, TenantId, UserId};
 use crate::secret::Digest;
 use crate::store::ledger::Loss;
-use crate::store::{Link, Linked, NewKey, Search, Searched, StoreError, StoreResult};
+use crate::store::{Link, Linked, Search, Searched, StoreError, StoreResult, UsedKey};
 
 /// Whether reading goes on after a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +167,8 @@ pub enum Lock {
 pub trait Tx {
     /// Where its statements are run.
     fn sql(&self) -> &dyn Sql;
+    /// Where keys are.
+    fn keys(&self) -> &dyn Sql;
     /// Keeps others from changing what the act decides by, until it has ended. Several are taken
     /// in the order of [`Lock`], so that no two acts wait for each other. `false` when it was not
     /// there to be locked; a user comes back where an identity is split off, so she counts as gone
@@ -239,11 +241,23 @@ impl<T> From<StoreError> for Stop<T> {
 /// How an act ends.
 pub type Verdict<T> = Result<T, Stop<T>>;
 
-/// The row of a key that comes with an act.
-pub fn key_rows(tenant: TenantId, new: Option<NewKey>) -> Vec<KeyRow> {
-    new.into_iter()
-        .map(|new| KeyRow::Owned(tenant, new.owner, new.key))
+/// The row of the key that an act uses, if it is new.
+pub fn key_rows(tenant: TenantId, used: Option<&UsedKey>) -> Vec<KeyRow> {
+    used.filter(|used| used.is_new)
+        .map(|used| KeyRow::Owned(tenant, used.owner, used.key.clone()))
+        .into_iter()
         .collect()
+}
+
+/// Whether the key that an act uses is the one that its owner has. It stays so until the act has
+/// ended if she is locked.
+pub fn is_current(tx: &dyn Tx, tenant: TenantId, used: Option<&UsedKey>, kept: NewKeys) -> StoreResult<bool> {
+    match used {
+        Some(used) if !used.is_new => {
+            Ok(keys::find(tx.keys(), tenant, used.owner)?.is_some_and(|found| found == used.key))
+        }
+        _ => Ok(kept == NewKeys::Kept),
+    }
 }
 
 /// A database, and how it runs acts and reads.
@@ -276,8 +290,7 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Attaches an identity.
     fn link(&self, tenant: TenantId, link: Link) -> impl Future<Output = StoreResult<Linked>> + Send {
-        let mut link = link;
-        let keys = key_rows(tenant, link.new_key.take());
+        let keys = key_rows(tenant, link.key.as_ref());
         self.act(keys, move |tx, keys| link::link(tx, tenant, &link, keys))
     }
 

@@ -341,8 +341,8 @@ impl<E: Engine> Store for SqlStore<E> {
             .await
     }
 
-    async fn create_user(&self, tenant: TenantId, mut new: NewUser) -> StoreResult<Created> {
-        let keys = super::key_rows(tenant, new.new_key.take());
+    async fn create_user(&self, tenant: TenantId, new: NewUser) -> StoreResult<Created> {
+        let keys = super::key_rows(tenant, new.key.as_ref());
         self.engine
             .act(keys, move |tx, keys| create_user::create_user(tx, tenant, &new, keys))
             .await
@@ -364,22 +364,22 @@ impl<E: Engine> Store for SqlStore<E> {
         self.engine.link(tenant, link).await
     }
 
-    async fn refresh(&self, tenant: TenantId, mut refresh: Refresh) -> StoreResult<Acted> {
-        let keys = super::key_rows(tenant, refresh.new_key.take());
+    async fn refresh(&self, tenant: TenantId, refresh: Refresh) -> StoreResult<Acted> {
+        let keys = super::key_rows(tenant, refresh.key.as_ref());
         self.engine
             .act(keys, move |tx, keys| link::refresh(tx, tenant, &refresh, keys))
             .await
     }
 
-    async fn unlink(&self, tenant: TenantId, mut unlink: Unlink) -> StoreResult<Acted> {
-        let keys = super::key_rows(tenant, unlink.new_key.take());
+    async fn unlink(&self, tenant: TenantId, unlink: Unlink) -> StoreResult<Acted> {
+        let keys = super::key_rows(tenant, unlink.key.as_ref());
         self.engine
             .act(keys, move |tx, keys| unlink::unlink(tx, tenant, &unlink, keys))
             .await
     }
 
-    async fn absorb(&self, tenant: TenantId, mut absorb: Absorb) -> StoreResult<Acted> {
-        let keys = super::key_rows(tenant, absorb.new_key.take());
+    async fn absorb(&self, tenant: TenantId, absorb: Absorb) -> StoreResult<Acted> {
+        let keys = super::key_rows(tenant, absorb.key.as_ref());
         self.engine
             .act(keys, move |tx, keys| absorb::absorb(tx, tenant, &absorb, keys))
             .await

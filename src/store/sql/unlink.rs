@@ -5,7 +5,7 @@
 
 use super::create_user::{is_birthplace_taken, lock_birth};
 use super::rows::params;
-use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
+use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict, is_current};
 use super::{identities, terms, users};
 use crate::domain::{Identity, Profile, User};
 use crate::id::TenantId;
@@ -20,13 +20,12 @@ pub fn unlink(tx: &mut dyn Tx, tenant: TenantId, unlink: &Unlink, keys: NewKeys)
     }
     users::expect_version(tx.sql(), tenant, unlink.user, unlink.expected_version)?;
     let identity = match identities::of(tx.sql(), tenant, unlink.user, unlink.identity)? {
-        Some(identity)
-            if identity.version == unlink.identity_version && !identity.is_primary() && keys == NewKeys::Kept =>
-        {
-            identity
-        }
+        Some(identity) if identity.version == unlink.identity_version && !identity.is_primary() => identity,
         _ => return Err(Stop::refused(Acted::Changed)),
     };
+    if !is_current(tx, tenant, unlink.key.as_ref(), keys)? {
+        return Err(Stop::refused(Acted::Changed));
+    }
     if !unlink.force && is_last_way_in(tx.sql(), tenant, &identity)? {
         return Err(Stop::refused(Acted::LastCredential));
     }

@@ -20,21 +20,21 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use tokio::sync::{mpsc, oneshot};
 
+use super::act::{Act, Open, Waiting};
 use super::checkpoint::Log;
 use crate::clock::{Clock, Random};
-use crate::domain::{KeyOwner, NewEvent, WrappedKey};
+use crate::domain::KeyOwner;
 use crate::id::{TenantId, UserId};
 use crate::store::ledger::{Ledger, Loss};
-use crate::store::sql::events::{self, EventIds};
+use crate::store::sql::events::EventIds;
 use crate::store::sql::keys::{self, KeyRow};
 use crate::store::sql::known::Known;
 use crate::store::sql::rows::{corrupt, params};
-use crate::store::sql::{Lock, NewKeys, Sql, Stop, Tx, Verdict, meta};
+use crate::store::sql::{NewKeys, Sql, Tx, Verdict, meta};
 use crate::store::{StoreError, StoreResult};
 
 /// How many acts wait before whoever comes next has to.
@@ -45,123 +45,6 @@ const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// How many acts share a commit at most.
 const BATCH: usize = 256;
-
-/// What an act works with: the open transaction, and what must go with it.
-struct Open<'a> {
-    sql: &'a Connection,
-    clock: &'a dyn Clock,
-    random: &'a dyn Random,
-    ids: &'a mut EventIds,
-    doomed: &'a mut Vec<(TenantId, UserId)>,
-    losses: &'a mut Vec<Loss>,
-    unused: &'a mut Vec<KeyRow>,
-    outdated: &'a mut bool,
-}
-
-impl Tx for Open<'_> {
-    fn sql(&self) -> &dyn Sql {
-        self.sql
-    }
-
-    /// Nobody else writes, so what is there is found later.
-    fn lock(&mut self, _: Lock) -> StoreResult<bool> {
-        Ok(true)
-    }
-
-    fn record(&mut self, tenant: TenantId, event: &NewEvent) -> StoreResult<()> {
-        let id = self.ids.next(self.clock, self.random);
-        events::insert(self.sql, tenant, id, event)
-    }
-
-    fn lose(&mut self, loss: Loss) {
-        self.losses.push(loss);
-    }
-
-    fn lost_before(&mut self) {
-        self.losses.clear();
-    }
-
-    fn doom_key(&mut self, tenant: TenantId, user: UserId) -> StoreResult<()> {
-        self.sql.run(
-            "INSERT INTO key_deletions (tenant, user_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-            params![tenant, user],
-        )?;
-        self.doomed.push((tenant, user));
-        Ok(())
-    }
-
-    fn sweep_key(&mut self, tenant: TenantId, user: UserId) -> StoreResult<()> {
-        let nothing = WrappedKey(Vec::new());
-        self.unused.push(KeyRow::Owned(tenant, KeyOwner::User(user), nothing));
-        Ok(())
-    }
-
-    fn outdate_known(&mut self) {
-        *self.outdated = true;
-    }
-
-    fn is_alone(&self) -> bool {
-        true
-    }
-
-    fn changes(&self) -> u64 {
-        self.sql.total_changes()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn random(&self) -> &dyn Random {
-        self.random
-    }
-}
-
-/// An act in the queue, whatever its outcome is.
-trait Act: Send {
-    fn keys(&self) -> &[KeyRow];
-    /// Whether it was done rather than refused. What counts is how it ended last.
-    fn run(&mut self, tx: &mut dyn Tx, keys: NewKeys) -> StoreResult<bool>;
-    /// Answers, once it is known that the outcome stays or why it does not.
-    fn answer(self: Box<Self>, error: Option<StoreError>);
-}
-
-struct Waiting<T, F> {
-    keys: Vec<KeyRow>,
-    act: F,
-    outcome: Option<T>,
-    reply: oneshot::Sender<StoreResult<T>>,
-}
-
-impl<T, F> Act for Waiting<T, F>
-where
-    T: Send,
-    F: Fn(&mut dyn Tx, NewKeys) -> Verdict<T> + Send,
-{
-    fn keys(&self) -> &[KeyRow] {
-        &self.keys
-    }
-
-    fn run(&mut self, tx: &mut dyn Tx, keys: NewKeys) -> StoreResult<bool> {
-        let (outcome, done) = match (self.act)(tx, keys) {
-            Ok(outcome) => (outcome, true),
-            Err(Stop::Refused(outcome)) => (*outcome, false),
-            Err(Stop::Failed(error)) => return Err(error),
-        };
-        self.outcome = Some(outcome);
-        Ok(done)
-    }
-
-    fn answer(self: Box<Self>, error: Option<StoreError>) {
-        let answer = match (error, self.outcome) {
-            (Some(error), _) => Err(error),
-            (None, Some(outcome)) => Ok(outcome),
-            (None, None) => Err(corrupt("an act has no outcome")),
-        };
-        // Whoever asked may have gone away; the act stands all the same.
-        let _ = self.reply.send(answer);
-    }
-}
 
 /// The way to the writing thread.
 pub(super) struct Writer {
@@ -398,6 +281,7 @@ impl Thread {
             }
             let mut tx = Open {
                 sql: data,
+                keys: &self.keys,
                 clock: self.clock.as_ref(),
                 random: self.random.as_ref(),
                 ids: &mut self.ids,

@@ -12,6 +12,7 @@ use oneself::vault::RootKey;
 use serde_json::{Value, json};
 
 use super::{Servers, make_user};
+use crate::blackbox::http::Client;
 use crate::blackbox::server::Server;
 use crate::support::database;
 
@@ -84,6 +85,51 @@ fn a_user_who_is_deleted_by_one_server_is_gone_at_the_other_at_once() {
     clients[1].get("/link/v1/identities/twitter/1").unwrap().expect(404);
     let again = json!({"connection": "twitter", "subject": "2", "tokens": {"access_token": "t"}});
     clients[1].post(&path, &again).unwrap().expect(404);
+}
+
+#[test]
+fn a_user_who_is_absorbed_and_back_has_another_key_at_every_server() {
+    let servers = Servers::start(2);
+    let mut clients = servers.clients();
+    let (stays, goes) = (make_user(&mut clients[0]), make_user(&mut clients[0]));
+    let [one, other] = &mut clients[..] else {
+        panic!("there are two")
+    };
+    let path = format!("/link/v1/users/{goes}/identities");
+    let profile = format!("/api/v2/users/auth0%7C{goes}");
+    let link = |client: &mut Client, subject: &str| {
+        let body = json!({"connection": "twitter", "subject": subject, "tokens": {"access_token": subject}});
+        client.post(&path, &body).unwrap().expect(201)
+    };
+    let tokens = |client: &mut Client| {
+        let found = client.get(&profile).unwrap().expect(200);
+        let identities = found.body["identities"].as_array().unwrap().iter();
+        identities
+            .map(|identity| identity["access_token"].as_str().unwrap_or("none").to_owned())
+            .collect::<Vec<_>>()
+    };
+    link(one, "before");
+    assert_eq!(
+        tokens(other),
+        ["none", "before"],
+        "now both servers have the key in memory"
+    );
+
+    // Her key is erased when she is absorbed, and she gets a new one when she is back.
+    let identities = format!("/api/v2/users/auth0%7C{stays}/identities");
+    let absorbed = json!({"provider": "auth0", "user_id": goes});
+    one.post(&identities, &absorbed).unwrap().expect(201);
+    one.delete(&format!("{identities}/auth0/{goes}")).unwrap().expect(200);
+    link(one, "first");
+    assert_eq!(tokens(other), ["none", "first"]);
+
+    // The same once more, and the server that knows the old key is the one that seals.
+    one.post(&identities, &absorbed).unwrap().expect(201);
+    one.delete(&format!("{identities}/auth0/{goes}")).unwrap().expect(200);
+    link(one, "second");
+    link(other, "third");
+    assert_eq!(tokens(one), ["none", "second", "third"]);
+    assert_eq!(tokens(other), ["none", "second", "third"]);
 }
 
 #[test]

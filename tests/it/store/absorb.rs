@@ -18,7 +18,7 @@ async fn an_absorbed_user_moves_in_with_all_identities_in_order() {
         names: vec![name(LoginKind::Email, "a@x")],
         password: Some("$1".into()),
     };
-    new.new_key = Some(w.new_key(new.user.id, 3));
+    new.key = Some(w.new_key(new.user.id, 3));
     let absorbed = w.make(new).await;
     let linked = w.attach(absorbed, w.with_tokens(&w.twitter, "a")).await;
     let (one, other) = (w.get(survivor).await, w.get(absorbed).await);
@@ -111,15 +111,15 @@ async fn an_absorption_expects_both_as_they_were_read() {
     }
     assert_eq!((w.get(one).await, w.get(other).await, w.events().await.len()), before);
     let keyed = |key| Absorb {
-        new_key: Some(w.new_key(one, key)),
+        key: Some(w.new_key(one, key)),
         ..good.clone()
     };
     let mut link = w.link(one, w.with_tokens(&w.google, "7"));
-    link.new_key = Some(w.new_key(one, 1));
+    link.key = Some(w.new_key(one, 1));
     w.store.link(w.tenant, link).await.unwrap();
     let mut late = keyed(2);
     assert_eq!(act(late.clone()).await, Acted::Changed, "she has got a key");
-    late.new_key = None;
+    late.key = None;
     assert_eq!(act(late).await, Acted::Done);
     assert_eq!(w.key_of(one).await, Some(1));
 }

@@ -150,7 +150,7 @@ fn what_is_not_ours_is_refused() {
 async fn a_key_deletion_that_a_crash_cut_short_is_finished_at_open() {
     let w = World::new().await;
     let mut new = w.new_user();
-    new.new_key = Some(w.new_key(new.user.id, 3));
+    new.key = Some(w.new_key(new.user.id, 3));
     let (tenant, user) = (w.tenant, w.make(new).await);
     let (dir, clock, random) = (w.kept.clone(), w.clock.clone(), w.random.clone());
     drop(w);

@@ -46,7 +46,7 @@ async fn a_link_that_is_refused_has_written_nothing() {
     one.one_per_provider = true;
     assert_eq!(act(one.clone()).await, Linked::ProviderTaken);
     let mut gone = w.link(w.user_id(), w.with_tokens(&w.google, "3"));
-    gone.new_key = Some(w.new_key(gone.user, 1));
+    gone.key = Some(w.new_key(gone.user, 1));
     let nobody = gone.user;
     assert_eq!(act(gone).await, Linked::NoUser);
     assert_eq!(w.key_of(nobody).await, None);
@@ -62,23 +62,65 @@ async fn a_link_that_is_refused_has_written_nothing() {
 }
 
 #[tokio::test]
+async fn nothing_is_kept_under_a_key_that_is_not_its_owners_any_more() {
+    let w = World::new().await;
+    let (user, other) = (w.make_user().await, w.make_user().await);
+    let mut first = w.link(user, w.with_tokens(&w.twitter, "1"));
+    first.key = Some(w.new_key(user, 1));
+    let Linked::Attached(identity) = w.store.link(w.tenant, first).await.unwrap() else {
+        panic!("it is attached");
+    };
+    let before = (w.get(user).await, w.get(other).await, w.events().await.len());
+    let hers = |byte| UsedKey {
+        is_new: false,
+        ..w.new_key(user, byte)
+    };
+    let link = |byte| Link {
+        key: Some(hers(byte)),
+        ..w.link(user, w.with_tokens(&w.twitter, "2"))
+    };
+    let refresh = |byte| Refresh {
+        key: Some(hers(byte)),
+        ..w.refresh_of(&identity, Proof::Asserted)
+    };
+    let mut freed = w.unlink_of(&identity).await;
+    freed.key = Some(hers(2));
+    let mut absorbs = w.absorb_of(user, other).await;
+    absorbs.key = Some(hers(2));
+
+    assert_eq!(w.store.link(w.tenant, link(2)).await.unwrap(), Linked::OtherKey);
+    assert_eq!(w.store.refresh(w.tenant, refresh(2)).await.unwrap(), Acted::Changed);
+    assert_eq!(w.store.unlink(w.tenant, freed.clone()).await.unwrap(), Acted::Changed);
+    assert_eq!(w.store.absorb(w.tenant, absorbs.clone()).await.unwrap(), Acted::Changed);
+    assert_eq!((w.get(user).await, w.get(other).await, w.events().await.len()), before);
+
+    assert!(matches!(
+        w.store.link(w.tenant, link(1)).await.unwrap(),
+        Linked::Attached(_)
+    ));
+    assert_eq!(w.store.refresh(w.tenant, refresh(1)).await.unwrap(), Acted::Done);
+    absorbs.key = Some(hers(1));
+    assert_eq!(w.store.absorb(w.tenant, absorbs).await.unwrap(), Acted::Done);
+}
+
+#[tokio::test]
 async fn a_key_that_was_made_meanwhile_is_not_replaced() {
     let w = World::new().await;
     let user = w.make_user().await;
     let link = |subject: &str, key| Link {
-        new_key: Some(w.new_key(user, key)),
+        key: Some(w.new_key(user, key)),
         ..w.link(user, w.with_tokens(&w.twitter, subject))
     };
     let act = async |link| w.store.link(w.tenant, link).await.unwrap();
     assert!(matches!(act(link("1", 1)).await, Linked::Attached(_)));
-    assert_eq!(act(link("2", 2)).await, Linked::KeyExists);
+    assert_eq!(act(link("2", 2)).await, Linked::OtherKey);
     assert_eq!(w.key_of(user).await, Some(1));
     assert_eq!(w.resolve(&w.twitter, "2").await, None);
 
     let other = w.make_user().await;
     let mut taken = link("1", 3);
     taken.user = other;
-    taken.new_key = Some(w.new_key(other, 3));
+    taken.key = Some(w.new_key(other, 3));
     assert_eq!(act(taken).await, Linked::Taken);
     assert_eq!(
         w.key_of(other).await,
@@ -157,7 +199,7 @@ async fn a_refresh_replaces_proof_tokens_and_profile() {
     gone.user = w.user_id();
     assert_eq!(act(gone).await, Acted::NoUser);
     let mut with_key = w.refresh_of(&found, Proof::IdToken);
-    with_key.new_key = Some(w.new_key(user, 1));
+    with_key.key = Some(w.new_key(user, 1));
     with_key.once = Some(w.once("key", "one", user));
     assert_eq!(act(with_key.clone()).await, Acted::Done);
     assert!(matches!(act(with_key.clone()).await, Acted::Repeated(_)));

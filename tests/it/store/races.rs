@@ -171,7 +171,7 @@ async fn one_key_is_kept_when_ten_make_a_users_first() {
         let user = w.make_user().await;
         let acts = (0..10_u8).map(|n| {
             let mut link = w.link(user, w.with_tokens(&w.twitter, &format!("{round}-{n}")));
-            link.new_key = Some(w.new_key(user, n));
+            link.key = Some(w.new_key(user, n));
             let (store, tenant) = (w.store.clone(), w.tenant);
             async move { (n, store.link(tenant, link).await.unwrap()) }
         });
@@ -182,10 +182,7 @@ async fn one_key_is_kept_when_ten_make_a_users_first() {
         let (winner, _) = winners.next().expect("one is first");
         assert!(winners.next().is_none());
         assert_eq!(
-            answers
-                .iter()
-                .filter(|(_, answer)| *answer == Linked::KeyExists)
-                .count(),
+            answers.iter().filter(|(_, answer)| *answer == Linked::OtherKey).count(),
             9
         );
         assert_eq!(w.key_of(user).await, Some(*winner));
@@ -248,7 +245,7 @@ async fn an_act_that_is_taken_back_takes_nobody_along() {
         // Its second identity is found taken when the first is written already.
         let mut twice = w.born(w.with_tokens(&w.google, &n.to_string()));
         twice.more = vec![w.identity(&w.google, &n.to_string())];
-        twice.new_key = Some(w.new_key(twice.user.id, 1));
+        twice.key = Some(w.new_key(twice.user.id, 1));
         let store = w.store.clone();
         bad.push((
             twice.user.id,

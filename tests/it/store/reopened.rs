@@ -7,7 +7,7 @@ use oneself::store::*;
 async fn everything_is_there_after_the_store_was_opened_again() {
     let w = World::new().await;
     let mut new = w.new_user();
-    new.new_key = Some(w.new_key(new.user.id, 3));
+    new.key = Some(w.new_key(new.user.id, 3));
     let user = w.make(new).await;
     let identity = w.attach(user, w.with_tokens(&w.twitter, "1")).await;
     let before = (

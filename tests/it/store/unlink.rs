@@ -80,7 +80,7 @@ async fn a_split_identity_goes_on_as_a_user_of_its_own() {
     let to = w.user_id();
     let mut split = w.split_of(&identity, to).await;
     split.force = true;
-    split.new_key = Some(w.new_key(to, 4));
+    split.key = Some(w.new_key(to, 4));
     assert_eq!(w.store.unlink(w.tenant, split.clone()).await.unwrap(), Acted::Done);
     let with = w.get(user).await;
     assert_eq!((with.identities.len(), with.user.version, with.user.epoch), (1, 2, 2));

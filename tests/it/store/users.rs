@@ -114,7 +114,7 @@ async fn a_user_is_refused_when_something_of_hers_is_somebodys() {
 
     let mut taken = w.new_user();
     taken.more = vec![w.with_tokens(&w.google, "2")];
-    taken.new_key = Some(w.new_key(taken.user.id, 1));
+    taken.key = Some(w.new_key(taken.user.id, 1));
     let (id, born) = (taken.user.id, taken.born.external.key().clone());
     assert_eq!(
         w.store.create_user(w.tenant, taken).await.unwrap(),
@@ -328,7 +328,7 @@ async fn a_deleted_user_leaves_only_events() {
     new.born.login.names = vec![name(LoginKind::Email, "ines@x")];
     new.born.tokens = Some(sealed("a"));
     new.user.profile.email = Some("ines@x".into());
-    new.new_key = Some(w.new_key(new.user.id, 5));
+    new.key = Some(w.new_key(new.user.id, 5));
     let born = new.born.clone();
     let id = w.make(new).await;
     assert_eq!(w.key_of(id).await, Some(5));

@@ -165,7 +165,7 @@ impl World {
             user,
             born,
             more: Vec::new(),
-            new_key: None,
+            key: None,
             once: None,
             events: vec![event],
         }
@@ -213,7 +213,7 @@ impl World {
             user,
             identity,
             one_per_provider: false,
-            new_key: None,
+            key: None,
             once: None,
             event: self.event(user, kind),
         }
@@ -245,7 +245,7 @@ impl World {
             identity_version: identity.version,
             force: false,
             then: AfterUnlink::Free,
-            new_key: None,
+            key: None,
             keep: None,
             events: vec![self.event(identity.user, kind)],
         }
@@ -308,7 +308,7 @@ impl World {
             profile: absorbed.user.profile.clone(),
             moving: moving.collect(),
             most: None,
-            new_key: None,
+            key: None,
             keep: None,
             spend: None,
             event: self.event(survivor.user.id, kind),
@@ -324,7 +324,7 @@ impl World {
             proved_by: Actor::User(identity.user),
             profile: None,
             tokens: Some(sealed("fresh")),
-            new_key: None,
+            key: None,
             once: None,
             event: self.event(
                 identity.user,
@@ -347,10 +347,11 @@ impl World {
         }
     }
 
-    pub fn new_key(&self, user: UserId, byte: u8) -> NewKey {
-        NewKey {
+    pub fn new_key(&self, user: UserId, byte: u8) -> UsedKey {
+        UsedKey {
             owner: KeyOwner::User(user),
             key: WrappedKey(vec![byte; 60]),
+            is_new: true,
         }
     }
 

@@ -133,7 +133,7 @@ impl People {
                 user: self.chance.user(id, self.clock.now()),
                 born,
                 more: Vec::new(),
-                new_key: None,
+                key: None,
                 once: None,
                 events: vec![self.event(id, kind)],
             };
@@ -151,7 +151,7 @@ impl People {
                 user,
                 identity,
                 one_per_provider: false,
-                new_key: None,
+                key: None,
                 once: None,
                 event: self.event(user, kind),
             };
