@@ -270,7 +270,7 @@ impl Filled {
             user,
             born,
             more: Vec::new(),
-            new_key: None,
+            key: None,
             once: None,
             events: vec![self.event(id, kind)],
         };
@@ -288,7 +288,7 @@ impl Filled {
                 user: id,
                 identity,
                 one_per_provider: false,
-                new_key: None,
+                key: None,
                 once: None,
                 event: self.event(id, kind),
             };

@@ -1,18 +1,22 @@
 //! The raw sides of what `oneself bench` measures: the same store and vault without HTTP, one
 //! sync of the same disk, and a plain JSON request behind the same front.
 //!
-//! `raw link|resolve|disk|sync|plain [--seconds 10] [--users 10000] [--tasks 64]` prints one
-//! JSON object. What would surprise: here the processor time of the whole process counts, so
-//! a link's contains making its account and sealing its tokens; and `disk` makes users who
-//! were born with an account elsewhere, where `/link/v1` gives each a built-in one besides.
+//! `raw link|naive|resolve|disk|sync|plain [--seconds 10] [--users 10000] [--tasks 64]
+//! [--database-url URL]` prints one JSON object; the database is an empty one. What would surprise: here the
+//! processor time of the whole process counts, so a link's contains making its account and sealing
+//! its tokens; and `disk` makes users who were born with an account elsewhere, where `/link/v1` gives each
+//! a built-in one besides.
 
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
+
+mod naive;
+mod world;
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs::{File, remove_dir_all};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,44 +27,48 @@ use axum::routing::get;
 use hdrhistogram::Histogram;
 use http::StatusCode;
 use oneself::app::Origins;
-use oneself::clock::{Clock as _, Random as _, SeededRandom, SystemClock, SystemRandomness};
+use oneself::clock::{Random as _, SeededRandom, SystemClock, SystemRandomness};
 use oneself::command::bench::account::{self, Measured};
 use oneself::command::bench::client::{Ask, Site};
 use oneself::command::bench::load::Load;
 use oneself::command::bench::server::Server as Child;
-use oneself::domain::tenant::OpaqueCredentials;
-use oneself::domain::{
-    Actor, Client, Connection, ConnectionRef, EventKind, ExternalIdentity, KeyOwner, NewEvent, Object, Profile, Proof,
-    Scopes, Settings, Tenant, TokenSet, User,
-};
-use oneself::id::{ClientId, ConnectionId, IdentityId, TenantId, UserId};
-use oneself::secret::Digest;
-use oneself::store::sqlite::{SqliteOptions, SqliteStore};
-use oneself::store::{Created, Link, Linked, Login, NewIdentity, NewKey, NewTenant, NewUser, Store};
-use oneself::vault::{Field, Place, RecordKey, RootKey, TenantKey, Vault};
+use oneself::secret::SecretString;
+use oneself::store::postgres::Address;
 use oneself::web::metrics::Metrics;
 use oneself::web::path::Segments;
 use oneself::web::{Front, Json, Limits, Server, logging};
-use serde_json::json;
+use serde_json::{Value, json};
+
+use self::naive::Naive;
+use self::world::{Home, Person, World};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const TASKS: u64 = 64;
-const TOKEN_BYTES: usize = 256;
+
+/// How many pairs of measurements are compared.
+const PAIRS: usize = 5;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let number = |name: &str, otherwise: u64| -> Outcome<u64> {
+    let given = |name: &str| {
         let at = arguments.iter().position(|word| word == name);
-        let given = at.and_then(|at| arguments.get(at + 1));
-        Ok(given.map(|text| text.parse()).transpose()?.unwrap_or(otherwise))
+        at.and_then(|at| arguments.get(at + 1))
+    };
+    let number = |name: &str, otherwise: u64| -> Outcome<u64> {
+        Ok(given(name).map(|text| text.parse()).transpose()?.unwrap_or(otherwise))
     };
     let time = Duration::from_secs(number("--seconds", 10)?);
     let (users, tasks) = (number("--users", 10_000)?, number("--tasks", TASKS)?);
+    let database = given("--database-url").map(String::as_str);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match arguments.first().map(String::as_str) {
-        Some("link") => runtime.block_on(raw(What::Link, time, users, tasks)),
-        Some("resolve") => runtime.block_on(raw(What::Resolve, time, users, tasks)),
+        Some("link") => runtime.block_on(raw(What::Link, time, users, tasks, database)),
+        Some("resolve") => runtime.block_on(raw(What::Resolve, time, users, tasks, database)),
+        Some("naive") => {
+            let url = database.ok_or("naive links are made in a database: say --database-url")?;
+            runtime.block_on(beside_naive(time, users, tasks, url))
+        }
         Some("disk") => runtime.block_on(disk(users)),
         Some("sync") => sync(time),
         Some("plain") => {
@@ -70,14 +78,15 @@ fn main() -> Outcome<()> {
         Some("serve-plain") => runtime.block_on(serve_plain()),
         // `cargo bench` and `cargo test --benches` run every bench without arguments.
         None => Ok(()),
-        Some(other) => Err(format!("{other} is not link, resolve, disk, sync or plain").into()),
+        Some(other) => Err(format!("{other} is not link, naive, resolve, disk, sync or plain").into()),
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum What {
     Link,
     Resolve,
+    Naive(Arc<Naive>),
 }
 
 /// A folder on the disk of the temporary directory, removed at the end.
@@ -97,243 +106,20 @@ impl Drop for Scratch {
     }
 }
 
-/// A store with one tenant, and who was made in it.
-struct World {
-    store: SqliteStore,
-    vault: Vault,
-    clock: Arc<SystemClock>,
-    random: Arc<SystemRandomness>,
-    tenant: TenantId,
-    key: TenantKey,
-    actor: Actor,
-    built_in: Connection,
-    network: Connection,
-    subjects: AtomicU64,
+/// A world in a database, or in files.
+async fn world_in(database: Option<&str>, scratch: &Scratch) -> Outcome<Arc<World>> {
+    let world = match database {
+        Some(url) => World::new(Home::Database(&Address::parse(&SecretString::from(url), None)?)).await,
+        None => World::new(Home::Folder(&scratch.0)).await,
+    };
+    Ok(Arc::new(world?))
 }
 
-struct Person {
-    user: UserId,
-    key: RecordKey,
-    subject: String,
-}
-
-impl World {
-    async fn new(folder: &Path) -> Outcome<Self> {
-        let clock = Arc::new(SystemClock::default());
-        let random = Arc::new(SystemRandomness::new());
-        let store = SqliteStore::open(folder, clock.clone(), random.clone(), &SqliteOptions::default())?;
-        let vault = Vault::new(RootKey::generate(&*random), random.clone());
-        let tenant = TenantId::new(&*random);
-        let connection = |name: &str, provider: &str| Connection {
-            id: ConnectionId::new(&*random),
-            name: name.to_owned(),
-            provider: provider.to_owned(),
-            issuer: provider.to_owned(),
-            client_id: None,
-            client_secret: None,
-            auth0: Object::new(),
-            created_at: clock.now(),
-        };
-        let (built_in, network) = (connection("oneself", "database"), connection("bench", "twitter"));
-        let client = ClientId::new(tenant, &*random);
-        let (key, wrapped) = vault.new_tenant_key(tenant)?;
-        let (_, service_key) = vault.new_key(&key, KeyOwner::Service)?;
-        let nobody = Digest::of(b"");
-        let made = store
-            .create_tenant(NewTenant {
-                tenant: Tenant {
-                    id: tenant,
-                    name: "raw".to_owned(),
-                    settings: Settings::default(),
-                    credentials: OpaqueCredentials {
-                        kii_app_key: nobody,
-                        kii_client_id: String::new(),
-                        kii_client_secret: nobody,
-                        knodes_customer_id: String::new(),
-                        knodes_customer_secret: nobody,
-                    },
-                    created_at: clock.now(),
-                },
-                key: wrapped,
-                service_key,
-                connections: vec![built_in.clone(), network.clone()],
-                client: Client {
-                    id: client,
-                    name: "raw".to_owned(),
-                    secret: None,
-                    grants: Vec::new(),
-                    scopes: Some(Scopes::for_machines()),
-                    auth0: Object::new(),
-                    epoch: 1,
-                    created_at: clock.now(),
-                },
-            })
-            .await?;
-        if !made {
-            return Err("the tenant was not made".into());
-        }
-        Ok(Self {
-            actor: Actor::Client(client),
-            subjects: AtomicU64::new(0),
-            store,
-            vault,
-            clock,
-            random,
-            tenant,
-            key,
-            built_in,
-            network,
-        })
-    }
-
-    /// Eighteen digits in no order, as a network's own ids come.
-    fn subject(&self) -> String {
-        let mut digits = [0; 8];
-        SeededRandom::new(self.subjects.fetch_add(1, Ordering::Relaxed)).fill(&mut digits);
-        format!("{:018}", u64::from_be_bytes(digits) % 1_000_000_000_000_000_000)
-    }
-
-    /// A new account with its tokens sealed, and the event that tells of it.
-    fn account(&self, user: UserId, key: &RecordKey, subject: &str) -> Outcome<(NewIdentity, NewEvent)> {
-        let external = ExternalIdentity::from_claims(&self.network, subject, &Object::new(), Proof::Asserted)?;
-        let tokens = TokenSet {
-            access_token: Some(format!("{subject:0>TOKEN_BYTES$}").into()),
-            ..TokenSet::default()
-        };
-        let place = Place {
-            connection: Some(self.network.id),
-            issuer: &external.key().issuer,
-            subject,
-            field: Field::TokenSet,
-            version: 1,
-        };
-        let sealed = self.vault.seal(key, &place, &tokens.to_plain())?;
-        let id = IdentityId::new(&*self.clock, &*self.random);
-        let event = self.event(
-            user,
-            EventKind::IdentityLinked {
-                identity: id,
-                connection: self.network.id,
-                proof: external.proof(),
-            },
-        );
-        Ok((self.identity(id, external, Some(sealed)), event))
-    }
-
-    fn identity(
-        &self,
-        id: IdentityId,
-        external: ExternalIdentity,
-        tokens: Option<oneself::secret::Sealed>,
-    ) -> NewIdentity {
-        NewIdentity {
-            id,
-            external,
-            proved_by: self.actor,
-            tokens,
-            login: Login::default(),
-        }
-    }
-
-    fn event(&self, user: UserId, kind: EventKind) -> NewEvent {
-        NewEvent {
-            kind,
-            user,
-            actor: self.actor,
-            at: self.clock.now(),
-            sealed: None,
-        }
-    }
-
-    /// Somebody with one account and a key.
-    async fn make_person(&self) -> Outcome<Person> {
-        let user = UserId::new(&*self.clock, &*self.random);
-        let owner = KeyOwner::User(user);
-        let (key, wrapped) = self.vault.new_key(&self.key, owner)?;
-        let born = IdentityId::new(&*self.clock, &*self.random);
-        let external =
-            ExternalIdentity::from_claims(&self.built_in, &user.to_string(), &Object::new(), Proof::Asserted)?;
-        let created = self.event(
-            user,
-            EventKind::UserCreated {
-                identity: born,
-                connection: self.built_in.id,
-                proof: external.proof(),
-            },
-        );
-        let subject = self.subject();
-        let (more, linked) = self.account(user, &key, &subject)?;
-        let new = NewUser {
-            user: User::new(user, Profile::default(), self.clock.now()),
-            born: self.identity(born, external, None),
-            more: vec![more],
-            new_key: Some(NewKey { owner, key: wrapped }),
-            once: None,
-            events: vec![created, linked],
-        };
-        match self.store.create_user(self.tenant, new).await? {
-            Created::Done => Ok(Person { user, key, subject }),
-            other => Err(format!("a user was not made: {other:?}").into()),
-        }
-    }
-
-    /// Somebody who was born with an account elsewhere: one identity, one event, one key.
-    async fn make_born(&self) -> Outcome<()> {
-        let user = UserId::new(&*self.clock, &*self.random);
-        let owner = KeyOwner::User(user);
-        let (key, wrapped) = self.vault.new_key(&self.key, owner)?;
-        let (born, _) = self.account(user, &key, &self.subject())?;
-        let kind = EventKind::UserCreated {
-            identity: born.id,
-            connection: self.network.id,
-            proof: born.external.proof(),
-        };
-        let new = NewUser {
-            user: User::new(user, Profile::default(), self.clock.now()),
-            born,
-            more: Vec::new(),
-            new_key: Some(NewKey { owner, key: wrapped }),
-            once: None,
-            events: vec![self.event(user, kind)],
-        };
-        match self.store.create_user(self.tenant, new).await? {
-            Created::Done => Ok(()),
-            other => Err(format!("a user was not made: {other:?}").into()),
-        }
-    }
-
-    async fn link(&self, person: &Person) -> Outcome<()> {
-        let (identity, event) = self.account(person.user, &person.key, &self.subject())?;
-        let link = Link {
-            user: person.user,
-            identity,
-            one_per_provider: false,
-            new_key: None,
-            once: None,
-            event,
-        };
-        match self.store.link(self.tenant, link).await? {
-            Linked::Attached(_) => Ok(()),
-            other => Err(format!("not linked: {other:?}").into()),
-        }
-    }
-
-    async fn resolve(&self, person: &Person) -> Outcome<()> {
-        let at = ConnectionRef::Name(self.network.name.clone());
-        match self.store.resolve(self.tenant, &at, &person.subject).await? {
-            Some(found) if found.user.id == person.user => Ok(()),
-            found => Err(format!("resolved to {found:?}").into()),
-        }
-    }
-}
-
-/// Links or resolves from so many tasks at once, for a while.
-async fn raw(what: What, time: Duration, users: u64, tasks: u64) -> Outcome<()> {
-    let scratch = Scratch::new()?;
-    let world = Arc::new(World::new(&scratch.0).await?);
+/// So many people, made by several tasks at once.
+async fn populate(world: &Arc<World>, users: u64) -> Outcome<Arc<[Person]>> {
     let mut making = tokio::task::JoinSet::new();
     for task in 0..TASKS {
-        let world = Arc::clone(&world);
+        let world = Arc::clone(world);
         making.spawn(async move {
             let mut made = Vec::new();
             for _ in (task..users).step_by(TASKS as usize) {
@@ -346,14 +132,80 @@ async fn raw(what: What, time: Duration, users: u64, tasks: u64) -> Outcome<()> 
     while let Some(made) = making.join_next().await {
         people.append(&mut made??);
     }
-    let people = Arc::new(people);
+    Ok(people.into())
+}
 
+/// Links or resolves from so many tasks at once, for a while, and prints what it cost.
+async fn raw(what: What, time: Duration, users: u64, tasks: u64, database: Option<&str>) -> Outcome<()> {
+    let scratch = Scratch::new()?;
+    let world = world_in(database, &scratch).await?;
+    let people = populate(&world, users).await?;
+    let cost = measure(&what, time, tasks, &world, &people).await?;
+    println!("{}", cost.to_json());
+    Ok(())
+}
+
+/// Links in pairs, as the store does it and naively, in the same database.
+async fn beside_naive(time: Duration, users: u64, tasks: u64, url: &str) -> Outcome<()> {
+    let scratch = Scratch::new()?;
+    let world = world_in(Some(url), &scratch).await?;
+    let people = populate(&world, users).await?;
+    let naive = What::Naive(Arc::new(Naive::connect(url).await?));
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..PAIRS {
+        ours.push(measure(&What::Link, time, tasks, &world, &people).await?);
+        theirs.push(measure(&naive, time, tasks, &world, &people).await?);
+    }
+    let pairs = ours.iter().zip(&theirs);
+    let mut ratios: Vec<f64> = pairs
+        .map(|(ours, theirs)| ours.per_second / theirs.per_second)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let shown = |costs: &[Cost]| costs.iter().map(Cost::to_json).collect::<Vec<_>>();
+    println!(
+        "{}",
+        json!({
+            "what": "naive",
+            "pairs": PAIRS,
+            "times_as_many": ratios.get(PAIRS / 2),
+            "links": shown(&ours),
+            "naive_links": shown(&theirs),
+        })
+    );
+    Ok(())
+}
+
+/// What a while of work cost.
+struct Cost {
+    what: &'static str,
+    tasks: u64,
+    latency: Histogram<u64>,
+    per_second: f64,
+    cpu_us: f64,
+    fixed_loop_ms: [f64; 2],
+}
+
+impl Cost {
+    fn to_json(&self) -> Value {
+        json!({
+            "what": self.what,
+            "tasks": self.tasks,
+            "operations": self.latency.len(),
+            "per_second": self.per_second,
+            "latency_us": { "p50": self.latency.value_at_quantile(0.5), "p99": self.latency.value_at_quantile(0.99) },
+            "cpu_us": self.cpu_us,
+            "fixed_loop_ms": self.fixed_loop_ms,
+        })
+    }
+}
+
+async fn measure(what: &What, time: Duration, tasks: u64, world: &Arc<World>, people: &Arc<[Person]>) -> Outcome<Cost> {
     let before_loop = account::fixed_loop()?;
-    let (before, began) = (account::cpu(std::process::id())?, Instant::now());
+    let (before, began) = (world.cpu()?, Instant::now());
     let end = began + time;
     let mut working = tokio::task::JoinSet::new();
     for task in 0..tasks {
-        let (world, people) = (Arc::clone(&world), Arc::clone(&people));
+        let (what, world, people) = (what.clone(), Arc::clone(world), Arc::clone(people));
         working.spawn(async move {
             let chance = SeededRandom::new(task);
             let mut latency = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)?;
@@ -363,9 +215,10 @@ async fn raw(what: What, time: Duration, users: u64, tasks: u64) -> Outcome<()> 
                 let index = u64::from_be_bytes(bytes) % people.len().max(1) as u64;
                 let person = people.get(index as usize).ok_or("nobody is there")?;
                 let began = Instant::now();
-                match what {
+                match &what {
                     What::Link => world.link(person).await?,
                     What::Resolve => world.resolve(person).await?,
+                    What::Naive(naive) => naive.link(&world, person).await?,
                 }
                 latency.saturating_record(began.elapsed().as_micros() as u64);
             }
@@ -376,27 +229,25 @@ async fn raw(what: What, time: Duration, users: u64, tasks: u64) -> Outcome<()> 
     while let Some(ended) = working.join_next().await {
         latency.add(ended??)?;
     }
-    let (took, cpu) = (began.elapsed(), account::cpu(std::process::id())? - before);
-    let loops = [before_loop, account::fixed_loop()?].map(|took| took.as_secs_f64() * 1e3);
-    println!(
-        "{}",
-        json!({
-            "what": match what { What::Link => "raw-link", What::Resolve => "raw-resolve" },
-            "tasks": tasks,
-            "operations": latency.len(),
-            "per_second": latency.len() as f64 / took.as_secs_f64(),
-            "latency_us": { "p50": latency.value_at_quantile(0.5), "p99": latency.value_at_quantile(0.99) },
-            "cpu_us": cpu.as_secs_f64() * 1e6 / latency.len().max(1) as f64,
-            "fixed_loop_ms": loops,
-        })
-    );
-    Ok(())
+    let (took, cpu) = (began.elapsed(), world.cpu()?.saturating_sub(before));
+    Ok(Cost {
+        what: match what {
+            What::Link => "raw-link",
+            What::Resolve => "raw-resolve",
+            What::Naive(_) => "naive-link",
+        },
+        tasks,
+        per_second: latency.len() as f64 / took.as_secs_f64(),
+        cpu_us: cpu.as_secs_f64() * 1e6 / latency.len().max(1) as f64,
+        latency,
+        fixed_loop_ms: [before_loop, account::fixed_loop()?].map(|took| took.as_secs_f64() * 1e3),
+    })
 }
 
 /// Makes so many users who were born with an account elsewhere, and weighs them.
 async fn disk(users: u64) -> Outcome<()> {
     let scratch = Scratch::new()?;
-    let world = Arc::new(World::new(&scratch.0).await?);
+    let world = world_in(None, &scratch).await?;
     let mut making = tokio::task::JoinSet::new();
     for task in 0..TASKS {
         let world = Arc::clone(&world);
