@@ -98,6 +98,10 @@ pub enum Error {
     /// The store cannot write or read; nothing of this request was kept.
     #[error("the store is unavailable: {0}")]
     StoreUnavailable(String),
+    /// The store does not say what came of it, and may have done it. Every other error means that
+    /// nothing was kept.
+    #[error("it is not known whether this was done: the store does not answer. Ask for it again")]
+    OutcomeUnknown,
     /// A sealed record did not open in its place: never the caller's fault.
     #[error("a sealed record did not open")]
     CryptoIntegrity,

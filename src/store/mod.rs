@@ -54,6 +54,9 @@ pub enum StoreError {
     /// Disk full, input or output error, read-only file: reads may go on.
     #[error("{0}")]
     Unavailable(String),
+    /// It was asked to do it, and nobody says whether it did.
+    #[error("it is not known whether the store has done it")]
+    Unknown,
     /// More is under way than it can do: later it may.
     #[error("the store has too much to do")]
     Busy,
@@ -66,6 +69,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(why) => Self::StoreUnavailable(why),
+            StoreError::Unknown => Self::OutcomeUnknown,
             StoreError::Busy => Self::Busy { retry_after: 1 },
             StoreError::Corrupt(_) => Self::internal(error),
         }

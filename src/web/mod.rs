@@ -42,6 +42,7 @@ pub fn report(error: &crate::error::Error) {
         Error::CryptoIntegrity => {
             tracing::error!("a sealed record did not open in its place: keep the data and run doctor")
         }
+        Error::OutcomeUnknown => tracing::error!("the store does not say whether it has done a request"),
         Error::StoreUnavailable(why) => tracing::error!(%why, "the store is unavailable"),
         _ => {}
     }

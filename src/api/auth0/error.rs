@@ -166,6 +166,11 @@ impl From<Error> for Problem {
                 )
             },
             Error::StoreUnavailable(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable.", None),
+            Error::OutcomeUnknown => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "It is not known whether this was done.",
+                None,
+            ),
             Error::CryptoIntegrity | Error::Internal(_) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", None)
             }

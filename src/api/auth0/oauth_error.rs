@@ -108,6 +108,11 @@ impl From<Error> for OAuthProblem {
                 "temporarily_unavailable",
                 "The server is busy.",
             ),
+            Error::OutcomeUnknown => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "temporarily_unavailable",
+                "It is not known whether this was done.",
+            ),
             Error::CryptoIntegrity | Error::Internal(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "server_error",

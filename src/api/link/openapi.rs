@@ -55,6 +55,10 @@ const BY_ALL: &[(&str, &str)] = &[
         "503",
         "the server is busy, or its store cannot write or read: nothing was done",
     ),
+    (
+        "504",
+        "the store does not say whether it was done: asking for it again tells",
+    ),
 ];
 const BY_READERS: &[(&str, &str)] = &[
     ("413", "the body is too large"),

@@ -30,13 +30,13 @@ use crate::store::sql::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
 use crate::store::{StoreError, StoreResult};
 
 /// For how long an act is tried again.
-const ACT_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const ACT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// For how long a read is.
 const READ_PATIENCE: Duration = Duration::from_secs(2);
 
 /// For how long it is asked what came of a commit.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const COMMIT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long the first pause is at most; each is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -112,14 +112,15 @@ impl<'a> Tries<'a> {
     }
 }
 
-/// Runs an act until it is kept, refused, or has failed.
+/// Runs an act until it is kept, refused, or has failed for so long.
 pub(super) fn act<T>(
     lane: &mut Lane,
     around: &Around,
+    patience: Duration,
     keys: &[KeyRow],
     act: &dyn Fn(&mut dyn Tx, NewKeys) -> Verdict<T>,
 ) -> StoreResult<Ran<T>> {
-    let mut tries = Tries::new(&*around.random, ACT_PATIENCE);
+    let mut tries = Tries::new(&*around.random, patience);
     let mut met_others = 0;
     loop {
         let ended = match met_others < RUNS_BESIDE_OTHERS {
@@ -243,7 +244,9 @@ fn in_transaction<T>(
             };
             (Ended::Kept(ran), Left::after(conn.roll_back()))
         }
-        (Err(Stop::Failed(error)), Some(Trouble::Lost)) => (Ended::Elsewhere(error), Left::Unsound),
+        (Err(Stop::Failed(error)), Some(Trouble::Lost | Trouble::Elsewhere)) => {
+            (Ended::Elsewhere(error), Left::Unsound)
+        }
         (Err(Stop::Failed(error)), Some(Trouble::Again)) => (Ended::Again(error), Left::after(conn.roll_back())),
         (Err(Stop::Failed(error)), _) => (Ended::Failed(error), Left::after(conn.roll_back())),
         (_, Some(_)) => {
@@ -294,7 +297,7 @@ fn was_kept(lane: &mut Lane, around: &Around, tenant: TenantId, id: &[u8; 16]) -
                 lane.give_up();
                 if !tries.next() {
                     tracing::error!(%error, "it is not known whether an act was kept");
-                    return Err(error);
+                    return Err(StoreError::Unknown);
                 }
             }
         }
@@ -314,7 +317,7 @@ pub(super) fn read<T>(
         let (answer, trouble) = read_once(lane, moment, read);
         let error = match (answer, trouble) {
             (Ok(answer), None) => return Ok(answer),
-            (Err(error), Some(Trouble::Again | Trouble::Lost)) => error,
+            (Err(error), Some(Trouble::Again | Trouble::Lost | Trouble::Elsewhere)) => error,
             (Err(error), _) => return Err(error),
             (Ok(_), Some(_)) => return Err(StoreError::Corrupt("a read went on after an error".into())),
         };
@@ -345,7 +348,7 @@ fn read_once<T>(
         Ok(conn) => {
             let (answer, trouble) = (read(&conn), conn.trouble());
             let left = match trouble {
-                Some(Trouble::Lost) => Left::Unsound,
+                Some(Trouble::Lost | Trouble::Elsewhere) => Left::Unsound,
                 _ => Left::after(conn.roll_back()),
             };
             (answer, trouble, left)

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -63,6 +63,8 @@ pub struct Address {
     hosts: Vec<Config>,
     /// Which of them was good last.
     good: Arc<AtomicUsize>,
+    /// How often connections that there were ceased to be trusted.
+    distrusted: Arc<AtomicU64>,
     tls: Option<MakeRustlsConnect>,
 }
 
@@ -116,6 +118,7 @@ impl Address {
         Ok(Self {
             hosts,
             good: Arc::default(),
+            distrusted: Arc::default(),
             tls,
         })
     }
@@ -150,7 +153,9 @@ impl Address {
             let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_PATIENCE);
             match tokio::time::timeout(patience, self.connect_to(config)).await {
                 Ok(Ok(client)) => {
-                    self.good.store(at, Ordering::Relaxed);
+                    if self.good.swap(at, Ordering::Relaxed) != at {
+                        self.distrust();
+                    }
                     return Ok(client);
                 }
                 Ok(Err(said)) => fault = said,
@@ -158,6 +163,18 @@ impl Address {
             }
         }
         Err(fault)
+    }
+
+    /// Has every connection that there is exchanged before it is used again: another host has taken
+    /// over, or one of them was silent. Otherwise each would have to be found out for itself, and a
+    /// request that meets several of them waits for each.
+    pub(super) fn distrust(&self) {
+        self.distrusted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What changes when connections from before are not trusted any more.
+    pub(super) fn trust(&self) -> u64 {
+        self.distrusted.load(Ordering::Relaxed)
     }
 
     async fn connect_to(&self, config: &Config) -> Result<Client, Fault> {

@@ -167,14 +167,12 @@ impl Lane {
 
     /// The connection, made if there is none.
     pub fn session(&mut self) -> Result<(&tokio::runtime::Runtime, &mut Session), Fault> {
-        if self.session.as_ref().is_some_and(|session| session.client.is_closed()) {
-            self.session = None;
-        }
-        let session = match self.session.take() {
+        let (held, trust) = (self.session.take(), self.address.trust());
+        let session = match held.filter(|session| session.trust == trust && session.is_open(&self.runtime)) {
             Some(session) => session,
             None => {
                 let client = self.runtime.block_on(self.address.connect(self.haste))?;
-                Session::new(client, self.patience)
+                Session::new(client, self.address.trust(), self.patience)
             }
         };
         let session = self.session.insert(session);
@@ -184,7 +182,11 @@ impl Lane {
 
     /// Has the next work connect anew.
     pub fn give_up(&mut self) {
-        self.session = None;
+        let trust = self.address.trust();
+        let silent = |session: Session| session.silent.get() && session.trust == trust;
+        if self.session.take().is_some_and(silent) {
+            self.address.distrust();
+        }
     }
 }
 

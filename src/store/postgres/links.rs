@@ -12,7 +12,10 @@
 //! left to the act.
 //!
 //! What would surprise: when nobody says what came of the statement, it is not asked either. The
-//! act finds an identity with the id of its link, and that is the answer.
+//! act finds an identity with the id of its link, and that is the answer. Until the act has been
+//! run, which is tried for longer then, it is not known whether there is a link.
+
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -27,7 +30,7 @@ use crate::id::{EventId, IdentityId, TenantId};
 use crate::store::sql::known::Known;
 use crate::store::sql::rows::{Json, Row, ToValue as _, Value, corrupt};
 use crate::store::sql::{NewKeys, identities, key_rows, keys, link};
-use crate::store::{Link, Linked, StoreResult, term_key};
+use crate::store::{Link, Linked, StoreError, StoreResult, term_key};
 
 /// Somebody links an account.
 pub(super) struct Linking {
@@ -121,15 +124,20 @@ pub(super) const ATTACH: &str = "
 /// Links them.
 pub(super) fn serve(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, batch: Vec<Linking>) {
     let (ordinary, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(Linking::is_ordinary);
-    let attached = attach(lane, around, tenant, &ordinary).unwrap_or_default();
+    let begun = Instant::now();
+    let done = attach(lane, around, tenant, &ordinary);
     for linking in ordinary {
-        let position = attached.iter().find(|(id, _)| *id == linking.link.identity.id);
-        match position {
-            Some((_, position)) => {
+        let position = match &done {
+            Done::Attached(attached) => attached.iter().find(|(id, _)| *id == linking.link.identity.id),
+            Done::Nothing | Done::Unknown => None,
+        };
+        match (position, &done) {
+            (Some((_, position)), _) => {
                 let linked = Linked::Attached(as_attached(&linking.link, *position));
                 let _ = linking.reply.send(Ok(linked));
             }
-            None => by_itself(lane, around, known, tenant, linking),
+            (None, Done::Unknown) => look_for(lane, around, known, tenant, linking, begun),
+            (None, _) => by_itself(lane, around, known, tenant, linking),
         }
     }
     for linking in rest {
@@ -137,9 +145,52 @@ pub(super) fn serve(lane: &mut Lane, around: &Around, known: &Known, tenant: Ten
     }
 }
 
+/// What came of the statement.
+enum Done {
+    /// It put in these identities, at these places.
+    Attached(Vec<(IdentityId, u32)>),
+    /// It did nothing.
+    Nothing,
+    /// Nobody says.
+    Unknown,
+}
+
 /// The act that every store has.
 fn by_itself(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, Linking { link, reply }: Linking) {
-    let done = act::act(lane, around, &[], &|tx, _| {
+    let linked = run_act(lane, around, known, act::ACT_PATIENCE, tenant, &link);
+    let _ = reply.send(linked);
+}
+
+/// The same for a link that may be there already. What came of the links of a statement is looked
+/// for until one moment for all of them.
+fn look_for(
+    lane: &mut Lane,
+    around: &Around,
+    known: &Known,
+    tenant: TenantId,
+    Linking { link, reply }: Linking,
+    begun: Instant,
+) {
+    let left = act::COMMIT_PATIENCE.saturating_sub(begun.elapsed());
+    let linked = match left.is_zero() {
+        true => Err(StoreError::Unknown),
+        false => run_act(lane, around, known, left, tenant, &link).map_err(|error| match error {
+            StoreError::Unavailable(_) => StoreError::Unknown,
+            error => error,
+        }),
+    };
+    let _ = reply.send(linked);
+}
+
+fn run_act(
+    lane: &mut Lane,
+    around: &Around,
+    known: &Known,
+    patience: Duration,
+    tenant: TenantId,
+    link: &Link,
+) -> StoreResult<Linked> {
+    let ran = act::act(lane, around, patience, &[], &|tx, _| {
         let kept = match &link.key {
             // The statement may have kept it, or an act of which nobody said that it was done.
             Some(new) if new.is_new && keys::find(tx.keys(), tenant, new.owner)?.as_ref() == Some(&new.key) => {
@@ -147,30 +198,26 @@ fn by_itself(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, 
             }
             used => keys::insert(tx.keys(), &key_rows(tenant, used.as_ref()))?,
         };
-        link::link(tx, tenant, &link, kept)
-    });
-    let linked = done.map(|ran| {
-        if ran.outdated {
-            known.forget();
-        }
-        match ran.outcome {
-            // It is this link, of which nobody said that it was done.
-            Linked::AlreadyYours(identity) if identity.id == link.identity.id => Linked::Attached(identity),
-            other => other,
-        }
-    });
-    let _ = reply.send(linked);
+        link::link(tx, tenant, link, kept)
+    })?;
+    if ran.outdated {
+        known.forget();
+    }
+    Ok(match ran.outcome {
+        // It is this link, of which nobody said that it was done.
+        Linked::AlreadyYours(identity) if identity.id == link.identity.id => Linked::Attached(identity),
+        other => other,
+    })
 }
 
 fn as_attached(link: &Link, position: u32) -> Identity {
     identities::as_new(link.user, position, link.event.at, &link.identity)
 }
 
-/// Runs the statement; which identities it attached, and where. Nothing when it failed: then
-/// each link is an act of its own.
-fn attach(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking]) -> Option<Vec<(IdentityId, u32)>> {
+/// Runs the statement.
+fn attach(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking]) -> Done {
     if batch.is_empty() {
-        return None;
+        return Done::Nothing;
     }
     let (attached, trouble) = match lane.session() {
         Ok((runtime, session)) => {
@@ -178,14 +225,21 @@ fn attach(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking])
             let attached = run(&conn, around, tenant, batch);
             (attached, conn.trouble())
         }
-        Err(fault) => (Err(fault.into()), Some(Trouble::Lost)),
+        Err(fault) => (Err(fault.into()), None),
     };
-    if trouble == Some(Trouble::Lost) {
+    if matches!(trouble, Some(Trouble::Lost | Trouble::Elsewhere)) {
         lane.give_up();
     }
-    attached
-        .inspect_err(|error| tracing::debug!(%error, links = batch.len(), "a batch of links is done one by one"))
-        .ok()
+    match attached {
+        Ok(attached) => Done::Attached(attached),
+        Err(error) => {
+            tracing::debug!(%error, links = batch.len(), "a batch of links is done one by one");
+            match trouble {
+                Some(Trouble::Lost) => Done::Unknown,
+                _ => Done::Nothing,
+            }
+        }
+    }
 }
 
 fn run(conn: &Conn<'_>, around: &Around, tenant: TenantId, batch: &[Linking]) -> StoreResult<Vec<(IdentityId, u32)>> {

@@ -168,7 +168,7 @@ impl Engine for Postgres {
         let (around, known) = (self.around.clone(), self.known.clone());
         self.lanes
             .run(move |lane| {
-                let ran = act::act(lane, &around, &keys, &act)?;
+                let ran = act::act(lane, &around, act::ACT_PATIENCE, &keys, &act)?;
                 if ran.outdated {
                     known.forget();
                 }

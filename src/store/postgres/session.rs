@@ -8,7 +8,7 @@
 use std::cell::{Cell as StdCell, RefCell};
 use std::collections::HashMap;
 use std::error::Error as StdError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
@@ -25,6 +25,12 @@ const FETCHED: i32 = 500;
 /// A connection with what was prepared on it.
 pub(super) struct Session {
     pub client: Client,
+    /// The trust in it when it was made.
+    pub trust: u64,
+    /// When work was begun on it last.
+    used_at: StdCell<Instant>,
+    /// Whether the server was silent for longer than it may be.
+    pub silent: StdCell<bool>,
     /// How long a statement may take before the connection is given up. The server is told to give
     /// up earlier itself; this is for one that does not answer at all.
     patience: Duration,
@@ -45,10 +51,16 @@ struct Planned {
 const FIRST_PLANS: u32 = 256;
 const LAST_PLANS: u32 = 1 << 18;
 
+/// A connection that was not used for so long is looked at before it is.
+const LOOKED_AT_AFTER: Duration = Duration::from_millis(20);
+
 impl Session {
-    pub fn new(client: Client, patience: Duration) -> Self {
+    pub fn new(client: Client, trust: u64, patience: Duration) -> Self {
         Self {
             client,
+            trust,
+            used_at: StdCell::new(Instant::now()),
+            silent: StdCell::new(false),
             patience,
             statements: RefCell::default(),
             planned: Planned {
@@ -56,6 +68,21 @@ impl Session {
                 next: FIRST_PLANS,
             },
         }
+    }
+
+    /// Whether the connection is there, as far as it is known on this side. What came while nobody
+    /// used it, such as its end, is looked at first: otherwise it would be found out by a statement
+    /// of which it is not known then whether the server ran it.
+    pub fn is_open(&self, runtime: &tokio::runtime::Runtime) -> bool {
+        if self.used_at.get().elapsed() > LOOKED_AT_AFTER {
+            runtime.block_on(async {
+                // The first lets what came be read, the second the connection's own half see it.
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            });
+        }
+        self.used_at.set(Instant::now());
+        !self.client.is_closed()
     }
 
     /// Has statements planned anew if it is time; to be called between two of them.
@@ -66,7 +93,12 @@ impl Session {
         self.planned.next = self.planned.next.saturating_mul(2).min(LAST_PLANS);
         self.planned.left.set(self.planned.next);
         // A server that does not know this has no such plans.
-        let _ = waited(runtime, self.patience, self.client.batch_execute("DISCARD PLANS"));
+        let waits = Waits {
+            runtime,
+            patience: self.patience,
+            silent: &self.silent,
+        };
+        let _ = waits.until(self.client.batch_execute("DISCARD PLANS"));
     }
 }
 
@@ -80,8 +112,7 @@ pub(super) enum Through<'s> {
 
 /// A connection at work.
 pub(super) struct Conn<'s> {
-    runtime: &'s tokio::runtime::Runtime,
-    patience: Duration,
+    waits: Waits<'s>,
     statements: &'s RefCell<HashMap<String, Statement>>,
     through: Through<'s>,
     plans_left: &'s StdCell<u32>,
@@ -93,8 +124,11 @@ impl<'s> Conn<'s> {
     /// Each statement by itself.
     pub fn plain(runtime: &'s tokio::runtime::Runtime, session: &'s Session) -> Self {
         Self {
-            runtime,
-            patience: session.patience,
+            waits: Waits {
+                runtime,
+                patience: session.patience,
+                silent: &session.silent,
+            },
             statements: &session.statements,
             through: Through::Itself(&session.client),
             plans_left: &session.planned.left,
@@ -107,12 +141,18 @@ impl<'s> Conn<'s> {
     pub fn begin(runtime: &'s tokio::runtime::Runtime, session: &'s mut Session, mode: Mode) -> Result<Self, Fault> {
         let Session {
             client,
+            silent,
             patience,
             statements,
             planned,
+            ..
         } = session;
-        let patience = *patience;
-        let transaction = waited(runtime, patience, async {
+        let waits = Waits {
+            runtime,
+            patience: *patience,
+            silent,
+        };
+        let transaction = waits.until(async {
             match mode {
                 Mode::Write => client.transaction().await,
                 Mode::Read => {
@@ -126,8 +166,7 @@ impl<'s> Conn<'s> {
             }
         })?;
         Ok(Self {
-            runtime,
-            patience,
+            waits,
             statements,
             through: Through::Transaction(transaction),
             plans_left: &planned.left,
@@ -140,7 +179,7 @@ impl<'s> Conn<'s> {
     pub fn commit(self) -> Result<(), Fault> {
         match self.through {
             Through::Itself(_) => Ok(()),
-            Through::Transaction(transaction) => waited(self.runtime, self.patience, transaction.commit()),
+            Through::Transaction(transaction) => self.waits.until(transaction.commit()),
         }
     }
 
@@ -148,7 +187,7 @@ impl<'s> Conn<'s> {
     pub fn roll_back(self) -> Result<(), Fault> {
         match self.through {
             Through::Itself(_) => Ok(()),
-            Through::Transaction(transaction) => waited(self.runtime, self.patience, transaction.rollback()),
+            Through::Transaction(transaction) => self.waits.until(transaction.rollback()),
         }
     }
 
@@ -170,7 +209,7 @@ impl<'s> Conn<'s> {
     }
 
     fn wait<T>(&self, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> StoreResult<T> {
-        waited(self.runtime, self.patience, work).map_err(|error| self.note(&error))
+        self.waits.until(work).map_err(|error| self.note(&error))
     }
 
     fn prepared(&self, text: &str) -> StoreResult<Statement> {
@@ -210,18 +249,27 @@ pub(super) enum Mode {
     Read,
 }
 
-/// Waits for an answer, but not for ever.
-fn waited<T>(
-    runtime: &tokio::runtime::Runtime,
+/// How an answer is waited for.
+#[derive(Clone, Copy)]
+struct Waits<'s> {
+    runtime: &'s tokio::runtime::Runtime,
     patience: Duration,
-    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, Fault> {
-    runtime.block_on(async {
-        match tokio::time::timeout(patience, work).await {
-            Ok(done) => done.map_err(Fault::Said),
-            Err(_) => Err(Fault::Silence),
-        }
-    })
+    silent: &'s StdCell<bool>,
+}
+
+impl Waits<'_> {
+    /// Waits for an answer, but not for ever.
+    fn until<T>(self, work: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
+        self.runtime.block_on(async {
+            match tokio::time::timeout(self.patience, work).await {
+                Ok(done) => done.map_err(Fault::Said),
+                Err(_) => {
+                    self.silent.set(true);
+                    Err(Fault::Silence)
+                }
+            }
+        })
+    }
 }
 
 impl Sql for Conn<'_> {

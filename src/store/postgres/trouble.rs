@@ -28,8 +28,11 @@ impl From<tokio_postgres::Error> for Fault {
 pub(super) enum Trouble {
     /// Others were in the way: run it again.
     Again,
-    /// The connection is of no use any more: take another and run it again.
+    /// The connection is of no use any more, and nobody says what came of what was sent: take
+    /// another and run it again.
     Lost,
+    /// This server does no such thing, and did not: take another connection and run it again.
+    Elsewhere,
     /// The server cannot do it now.
     Unavailable,
     /// It should not have been asked.
@@ -51,14 +54,13 @@ pub(super) fn of(fault: &Fault) -> Trouble {
     match *state {
         SqlState::T_R_SERIALIZATION_FAILURE
         | SqlState::T_R_DEADLOCK_DETECTED
-        | SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
         | SqlState::UNIQUE_VIOLATION
         | SqlState::LOCK_NOT_AVAILABLE => Trouble::Again,
-        SqlState::ADMIN_SHUTDOWN
+        SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
+        | SqlState::ADMIN_SHUTDOWN
         | SqlState::CRASH_SHUTDOWN
-        | SqlState::CANNOT_CONNECT_NOW
-        | SqlState::READ_ONLY_SQL_TRANSACTION
         | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Trouble::Lost,
+        SqlState::CANNOT_CONNECT_NOW | SqlState::READ_ONLY_SQL_TRANSACTION => Trouble::Elsewhere,
         _ => match state.code().get(..2) {
             // Connection, out of resources, limits, canceled, system errors.
             Some("08") => Trouble::Lost,
@@ -83,7 +85,7 @@ fn is_io(error: &tokio_postgres::Error) -> bool {
 pub(super) fn to_store(fault: &Fault) -> StoreError {
     match of(fault) {
         Trouble::Again => StoreError::Unavailable("the database is busy with others who want the same".into()),
-        Trouble::Lost | Trouble::Unavailable => StoreError::Unavailable(told(fault)),
+        Trouble::Lost | Trouble::Elsewhere | Trouble::Unavailable => StoreError::Unavailable(told(fault)),
         Trouble::Ours => StoreError::Corrupt(told(fault)),
     }
 }

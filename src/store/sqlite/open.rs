@@ -301,7 +301,7 @@ impl Database {
         let file = self.file();
         match error {
             StoreError::Unavailable(why) => OpenError::Io { file, why },
-            StoreError::Busy => OpenError::Io {
+            StoreError::Busy | StoreError::Unknown => OpenError::Io {
                 file,
                 why: error.to_string(),
             },

@@ -1,9 +1,11 @@
 //! Clients that link accounts until they are told to end, each at the server that answers, and
 //! know which links were acknowledged.
 //!
-//! What is answered with 503 or not at all is asked for again, elsewhere, until it is acknowledged
-//! or refused. Of every eight accounts one is wanted by two clients for different users. What would surprise: with 200 the server says that the account is hers already. That
-//! acknowledges the link as well; an earlier try has made it without being heard.
+//! What is answered with 503, with 504 or not at all is asked for again, elsewhere, until it is
+//! acknowledged or refused. Of every eight accounts one is wanted by two clients for different
+//! users. What would surprise: with 200 the server says that the account is hers already. That
+//! acknowledges the link as well: an earlier try has made it without being heard, which no try has
+//! that was answered with 503.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -70,6 +72,8 @@ struct Told {
     odd: Mutex<Vec<Answer>>,
     /// How many links an earlier try had made already.
     unheard: Mutex<usize>,
+    /// Those among them of which each earlier try was told that it was not done.
+    denied: Mutex<Vec<String>>,
     ended: AtomicBool,
 }
 
@@ -133,8 +137,19 @@ impl Linkers {
         );
         let odd = self.told.odd.lock();
         assert!(odd.is_empty(), "{} odd answers, such as {:?}", odd.len(), odd.first());
+        let denied = self.told.denied.lock();
+        assert!(denied.is_empty(), "said not to be made, and made: {denied:?}");
         links
     }
+}
+
+/// What was answered in the end.
+struct Insisted {
+    answer: Answer,
+    /// When the try began that was answered.
+    begun: Instant,
+    /// Whether nobody said what came of a try before.
+    is_open: bool,
 }
 
 /// One of them.
@@ -153,7 +168,7 @@ impl Linker {
         for n in 0.. {
             if n % OF_A_USER == 0 {
                 match self.insist("/link/v1/users", &json!({})) {
-                    Some((answer, _)) => user = answer.expect(201).text("id").to_owned(),
+                    Some(Insisted { answer, .. }) => user = answer.expect(201).text("id").to_owned(),
                     None => return,
                 }
             }
@@ -164,17 +179,18 @@ impl Linker {
             };
             let body = json!({"connection": "twitter", "subject": subject, "tokens": {"access_token": subject}});
             match self.insist(&format!("/link/v1/users/{user}/identities"), &body) {
-                Some((answer, begun)) if answer.status < 300 => self.acknowledged(&answer, subject, &user, begun),
-                Some((answer, _)) if answer.status == 409 && contended => {}
-                Some((answer, _)) => self.told.odd.lock().push(answer),
+                Some(insisted) if insisted.answer.status < 300 => self.acknowledged(&insisted, subject, &user),
+                Some(insisted) if insisted.answer.status == 409 && contended => {}
+                Some(insisted) => self.told.odd.lock().push(insisted.answer),
                 None => return,
             }
             std::thread::sleep(REST);
         }
     }
 
-    /// Asks until it is answered one way or the other; when that try began. `None` at the end.
-    fn insist(&mut self, path: &str, body: &Value) -> Option<(Answer, Instant)> {
+    /// Asks until it is answered one way or the other. `None` at the end.
+    fn insist(&mut self, path: &str, body: &Value) -> Option<Insisted> {
+        let mut is_open = false;
         while !self.told.ended.load(Ordering::Relaxed) {
             let begun = Instant::now();
             let answer = self.ask(path, body).ok();
@@ -186,9 +202,12 @@ impl Linker {
                 *self.told.otherwise.lock().entry(status).or_default() += 1;
             }
             match answer {
-                Some(answer) if status != 503 => return Some((answer, begun)),
+                Some(answer) if !matches!(status, 503 | 504) => {
+                    return Some(Insisted { answer, begun, is_open });
+                }
                 _ => std::thread::sleep(REST),
             }
+            is_open |= status != 503;
             self.client = None;
             self.at += 1;
         }
@@ -204,15 +223,19 @@ impl Linker {
         self.client.insert(client).post(path, body)
     }
 
-    fn acknowledged(&self, answer: &Answer, subject: String, user: &str, begun: Instant) {
+    fn acknowledged(&self, insisted: &Insisted, subject: String, user: &str) {
+        let Insisted { answer, begun, is_open } = insisted;
         if answer.status == 200 {
             *self.told.unheard.lock() += 1;
+            if !is_open {
+                self.told.denied.lock().push(subject.clone());
+            }
         }
         self.told.links.lock().push(Link {
             subject,
             user: user.to_owned(),
             identity: answer.text("id").to_owned(),
-            begun,
+            begun: *begun,
             acknowledged: Instant::now(),
         });
     }

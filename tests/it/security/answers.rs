@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::ROUTES;
 use super::faults::faulty;
+use crate::support::faulty::Fault;
 use crate::support::http::Reply;
 use crate::support::people::{DATABASE, PASSWORD, Side};
 use crate::support::server::TestServer;
@@ -116,8 +117,8 @@ async fn sec_api_18_every_error_of_every_route_has_its_shape() {
                     .await,
             ),
         ];
-        for corrupt in [false, true] {
-            store.fail_from(1, corrupt);
+        for fault in Fault::ALL {
+            store.fail_from(1, fault);
             let body = json!({"grant_type": "client_credentials", "client_id": side.web.0, "client_secret": CANARY,
                 "audience": "x", "connection": DATABASE, "email": "a@x.example"});
             let client = if path.starts_with("/oauth") {
@@ -127,7 +128,7 @@ async fn sec_api_18_every_error_of_every_route_has_its_shape() {
             };
             let reply = client.request(method, &query("email=a@x.example"), &[], body).await;
             store.heal();
-            replies.push((if corrupt { 500 } else { 503 }, reply));
+            replies.push((fault.status(), reply));
         }
         for (wanted, reply) in replies {
             if reply.status < 400 {
@@ -136,7 +137,7 @@ async fn sec_api_18_every_error_of_every_route_has_its_shape() {
             errors += 1;
             assert_shape(&path, &reply);
             let text = reply.text();
-            let known: &[u16] = &[400, 401, 403, 404, 405, 413, 415, 500, 503];
+            let known: &[u16] = &[400, 401, 403, 404, 405, 413, 415, 500, 503, 504];
             assert!(known.contains(&reply.status), "{method} {path}: {text}");
             if wanted >= 500 {
                 assert_eq!(reply.status, wanted, "{method} {path}: {text}");

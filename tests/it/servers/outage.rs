@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Servers, account, make_user, wait};
 use crate::blackbox::http::Client;
 use crate::support::database;
+use crate::support::proxy::{Failing, Faults};
 
 /// Asks until the answer has this status, for a while.
 fn until(status: u16, mut ask: impl FnMut() -> u16) {
@@ -19,7 +20,7 @@ fn until(status: u16, mut ask: impl FnMut() -> u16) {
     }
 }
 
-/// That the server says 503 and then, once the cause is gone, serves again by itself.
+/// That the server says that it cannot, or does not know whether it has, and then, once the cause is gone, serves again by itself.
 fn survives(servers: &Servers, begin: impl FnOnce(), end: impl FnOnce(), word: &str) {
     let mut client = servers.servers[0].client();
     let user = make_user(&mut client);
@@ -31,8 +32,13 @@ fn survives(servers: &Servers, begin: impl FnOnce(), end: impl FnOnce(), word: &
     };
     link(&mut client).expect(201);
     begin();
-    let refused = link(&mut client).expect(503);
-    assert_eq!(refused.text("code"), "store_unavailable", "{refused:?}");
+    let refused = link(&mut client);
+    let code = match refused.status {
+        503 => "store_unavailable",
+        504 => "outcome_unknown",
+        other => panic!("{other}: {refused:?}"),
+    };
+    assert_eq!(refused.text("code"), code);
     assert!(!refused.body.to_string().contains("postgres://"));
     end();
     until(201, || link(&mut client).status);
@@ -58,6 +64,30 @@ fn a_database_that_does_not_answer_is_given_up_and_found_again() {
     let servers = Servers::start(1);
     let network = &servers.networks[0];
     survives(&servers, || network.stall(), || network.resume(), "stalled");
+}
+
+#[test]
+fn a_link_of_which_nobody_knows_whether_it_was_made_is_not_said_not_to_be() {
+    let servers = Servers::start(1);
+    let network = &servers.networks[0];
+    let mut client = servers.servers[0].client();
+    let user = make_user(&mut client);
+    let path = format!("/link/v1/users/{user}/identities");
+    client.post(&path, &account("heard")).unwrap().expect(201);
+    network.refuse();
+    network.set(Faults {
+        swallow_commit_answer: 1.0,
+        failing: Failing::Either,
+        ..Faults::default()
+    });
+    let unheard = client.post(&path, &account("unheard")).unwrap().expect(504);
+    assert_eq!(unheard.text("code"), "outcome_unknown");
+    network.set(Faults::default());
+    network.resume();
+    until(200, || {
+        client.get("/link/v1/identities/twitter/unheard").unwrap().status
+    });
+    client.post(&path, &account("unheard")).unwrap().expect(200);
 }
 
 #[test]

@@ -12,16 +12,42 @@ use oneself::domain::*;
 use oneself::id::*;
 use oneself::secret::{Digest, Sealed};
 use oneself::store::*;
+use parking_lot::Mutex;
 
 /// What stands in every error of it.
 pub const CANARY: &str = "canary-of-the-store";
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// As with a disk that is full.
+    #[default]
+    Unavailable,
+    /// As with a database that does not answer any more.
+    Unknown,
+    /// As with data that contradicts itself.
+    Corrupt,
+}
+
+impl Fault {
+    pub const ALL: [Self; 3] = [Self::Unavailable, Self::Unknown, Self::Corrupt];
+
+    /// The status of the answer to whoever made the call.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Unavailable => 503,
+            Self::Unknown => 504,
+            Self::Corrupt => 500,
+        }
+    }
+}
 
 /// A store in which calls fail on order.
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     left: AtomicI64,
     last: AtomicI64,
-    corrupt: AtomicI64,
+    fault: Mutex<Fault>,
     gives_up: AtomicBool,
 }
 
@@ -31,7 +57,7 @@ impl FaultyStore {
             inner,
             left: AtomicI64::new(0),
             last: AtomicI64::new(0),
-            corrupt: AtomicI64::new(0),
+            fault: Mutex::default(),
             gives_up: AtomicBool::new(false),
         }
     }
@@ -42,10 +68,9 @@ impl FaultyStore {
         self.left.store(n, Ordering::SeqCst);
     }
 
-    /// Every call from the n-th on fails; as corruption rather than as a disk that is full, if
-    /// it says so.
-    pub fn fail_from(&self, n: i64, corrupt: bool) {
-        self.corrupt.store(corrupt.into(), Ordering::SeqCst);
+    /// Every call from the n-th on fails in this way.
+    pub fn fail_from(&self, n: i64, fault: Fault) {
+        *self.fault.lock() = fault;
         self.last.store(i64::MAX, Ordering::SeqCst);
         self.left.store(n, Ordering::SeqCst);
     }
@@ -57,7 +82,7 @@ impl FaultyStore {
 
     /// Nothing fails any more; whether something did since the order.
     pub fn heal(&self) -> bool {
-        self.corrupt.store(0, Ordering::SeqCst);
+        *self.fault.lock() = Fault::default();
         self.last.store(0, Ordering::SeqCst);
         self.left.swap(0, Ordering::SeqCst) <= 0
     }
@@ -70,9 +95,10 @@ impl FaultyStore {
         if left > 1 || left <= 1_i64.saturating_sub(self.last.load(Ordering::SeqCst)) {
             return Ok(());
         }
-        Err(match self.corrupt.load(Ordering::SeqCst) {
-            0 => StoreError::Unavailable(CANARY.to_owned()),
-            _ => StoreError::Corrupt(CANARY.to_owned()),
+        Err(match *self.fault.lock() {
+            Fault::Unavailable => StoreError::Unavailable(CANARY.to_owned()),
+            Fault::Unknown => StoreError::Unknown,
+            Fault::Corrupt => StoreError::Corrupt(CANARY.to_owned()),
         })
     }
 }
@@ -248,7 +274,7 @@ async fn it_fails_where_it_was_ordered_to() {
     }
     assert_eq!(got, [true, false, true, true]);
     assert!(store.heal());
-    store.fail_from(2, false);
+    store.fail_from(2, Fault::Unavailable);
     got.clear();
     for _ in 0..4 {
         got.push(store.list_tenants().await.is_ok());

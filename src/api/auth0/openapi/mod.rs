@@ -55,6 +55,7 @@ const BY_ALL: &[(u16, &str)] = &[
     (414, "the target has more than 8 KiB"),
     (429, "too many requests"),
     (503, "the server is busy: nothing was done"),
+    (504, "the store does not say whether it was done"),
 ];
 
 /// What one can that reads a body.

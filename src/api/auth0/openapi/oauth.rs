@@ -42,6 +42,7 @@ fn operations() -> Vec<Operation> {
         (415, "the body is of another media type, or compressed"),
         (429, "too many requests"),
         (503, "the server is busy"),
+        (504, "the store does not answer"),
     ] {
         token.answers.insert(status, refused(why));
     }
