@@ -15,6 +15,7 @@
 //! act finds an identity with the id of its link, and that is the answer. Until the act has been
 //! run, which is tried for longer then, it is not known whether there is a link.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -121,11 +122,24 @@ pub(super) const ATTACH: &str = "
     )
     SELECT attached.id, attached.position FROM attached";
 
+/// Whether the server has said that it knows no such statement, as those that spread tenants over
+/// machines may. Then every link is an act.
+#[derive(Debug, Default)]
+pub(super) struct Unsupported(AtomicBool);
+
 /// Links them.
-pub(super) fn serve(lane: &mut Lane, around: &Around, known: &Known, tenant: TenantId, batch: Vec<Linking>) {
-    let (ordinary, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(Linking::is_ordinary);
+pub(super) fn serve(
+    lane: &mut Lane,
+    around: &Around,
+    known: &Known,
+    unsupported: &Unsupported,
+    tenant: TenantId,
+    batch: Vec<Linking>,
+) {
+    let at_once = |linking: &Linking| linking.is_ordinary() && !unsupported.0.load(Ordering::Relaxed);
+    let (ordinary, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(at_once);
     let begun = Instant::now();
-    let done = attach(lane, around, tenant, &ordinary);
+    let done = attach(lane, around, unsupported, tenant, &ordinary);
     for linking in ordinary {
         let position = match &done {
             Done::Attached(attached) => attached.iter().find(|(id, _)| *id == linking.link.identity.id),
@@ -215,7 +229,7 @@ fn as_attached(link: &Link, position: u32) -> Identity {
 }
 
 /// Runs the statement.
-fn attach(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking]) -> Done {
+fn attach(lane: &mut Lane, around: &Around, unsupported: &Unsupported, tenant: TenantId, batch: &[Linking]) -> Done {
     if batch.is_empty() {
         return Done::Nothing;
     }
@@ -236,6 +250,11 @@ fn attach(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking])
             tracing::debug!(%error, links = batch.len(), "a batch of links is done one by one");
             match trouble {
                 Some(Trouble::Lost) => Done::Unknown,
+                Some(Trouble::Unsupported) => {
+                    tracing::warn!(%error, "links are made one by one, which costs more");
+                    unsupported.0.store(true, Ordering::Relaxed);
+                    Done::Nothing
+                }
                 _ => Done::Nothing,
             }
         }

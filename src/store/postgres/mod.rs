@@ -36,7 +36,7 @@ pub use self::destination::PostgresDestination;
 use self::gather::Gathered;
 pub use self::inspect::{check_schema, inspect, look_at_backend};
 use self::lanes::Lanes;
-use self::links::Linking;
+use self::links::{Linking, Unsupported};
 use self::look_ups::LookUp;
 use self::migrate::Older;
 pub use self::migrate::{OpenError, steps};
@@ -89,9 +89,9 @@ impl SqlStore<Postgres> {
         let known = Arc::new(Known::new(Some(KNOWN_FOR)));
         let lanes = Lanes::start(address, connections).map_err(|error| OpenError::Refused(error.to_string()))?;
         let links = {
-            let (around, known) = (around.clone(), known.clone());
+            let (around, known, unsupported) = (around.clone(), known.clone(), Unsupported::default());
             Gathered::new(lanes.putter(), move |lane, tenant, batch| {
-                links::serve(lane, &around, &known, tenant, batch);
+                links::serve(lane, &around, &known, &unsupported, tenant, batch);
             })
         };
         let look_ups = {

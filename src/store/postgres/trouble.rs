@@ -35,6 +35,8 @@ pub(super) enum Trouble {
     Elsewhere,
     /// The server cannot do it now.
     Unavailable,
+    /// It does no such thing at all, other than PostgreSQL.
+    Unsupported,
     /// It should not have been asked.
     Ours,
 }
@@ -60,6 +62,7 @@ pub(super) fn of(fault: &Fault) -> Trouble {
         | SqlState::ADMIN_SHUTDOWN
         | SqlState::CRASH_SHUTDOWN
         | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Trouble::Lost,
+        SqlState::FEATURE_NOT_SUPPORTED => Trouble::Unsupported,
         SqlState::CANNOT_CONNECT_NOW | SqlState::READ_ONLY_SQL_TRANSACTION => Trouble::Elsewhere,
         _ => match state.code().get(..2) {
             // Connection, out of resources, limits, canceled, system errors.
@@ -86,7 +89,7 @@ pub(super) fn to_store(fault: &Fault) -> StoreError {
     match of(fault) {
         Trouble::Again => StoreError::Unavailable("the database is busy with others who want the same".into()),
         Trouble::Lost | Trouble::Elsewhere | Trouble::Unavailable => StoreError::Unavailable(told(fault)),
-        Trouble::Ours => StoreError::Corrupt(told(fault)),
+        Trouble::Unsupported | Trouble::Ours => StoreError::Corrupt(told(fault)),
     }
 }
 

@@ -3,11 +3,13 @@
 //! What would surprise: the directory belongs to one process, so whoever had a job when this one
 //! opens it is gone, and its leases end at once.
 
-use super::{Engine, Lock, Sql, SqlStore, Stop, Tx, Verdict};
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::rows::{Json, Millis, Row, params};
+use super::{Engine, Lock, Sql, SqlStore, Step, Stop, Tx, Verdict};
 use crate::domain::job::{Job, JobFile};
 use crate::id::{JobId, TenantId};
 use crate::secret::Sealed;
@@ -97,33 +99,50 @@ fn insert_parts(tx: &dyn Tx, tenant: TenantId, id: JobId, parts: &[JobPart]) -> 
     Ok(())
 }
 
+/// Takes the next job: of those whose tenants have the fewest under way, the oldest. It is chosen
+/// here and not by the statement, because jobs of all tenants may lie on several machines, which
+/// compare no tenant with another.
 fn take(tx: &dyn Tx, now: Timestamp, until: Timestamp) -> Verdict<Option<Job>> {
     loop {
-        let waiting = tx.sql().first(
-            select_jobs!(
-                "AS waiting WHERE status = 'pending' AND leased_until <= ?1 ORDER BY
-                 (SELECT count(*) FROM jobs AS other WHERE other.tenant = waiting.tenant AND other.status = 'pending'
-                    AND other.leased_until > ?1),
-                 created_at, id LIMIT 1"
-            ),
-            params![Millis(now)],
-            read,
-        )?;
-        let Some(mut job) = waiting else {
+        let Some((tenant, id)) = next(tx.sql(), now)? else {
             return Err(Stop::refused(None));
+        };
+        let Some(mut job) = find(tx.sql(), tenant, id)? else {
+            continue;
         };
         let before = job.turn;
         job.turn += 1;
         let taken = tx.sql().run(
             "UPDATE jobs SET turn = ?3, leased_until = ?4
-             WHERE tenant = ?1 AND id = ?2 AND turn = ?5 AND status = 'pending'",
-            params![job.tenant, job.id, job.turn, Millis(until), before],
+             WHERE tenant = ?1 AND id = ?2 AND turn = ?5 AND status = 'pending' AND leased_until <= ?6",
+            params![tenant, id, job.turn, Millis(until), before, Millis(now)],
         )?;
         // Otherwise somebody else took it meanwhile.
         if taken == 1 {
             return Ok(Some(job));
         }
     }
+}
+
+fn next(sql: &dyn Sql, now: Timestamp) -> StoreResult<Option<(TenantId, JobId)>> {
+    let mut under_way: HashMap<TenantId, u32> = HashMap::new();
+    let mut waiting = Vec::new();
+    sql.each(
+        "SELECT tenant, id, leased_until, created_at FROM jobs WHERE status = 'pending'",
+        params![],
+        &mut |row| {
+            let (tenant, id) = (row.get(0)?, row.get(1)?);
+            match row.get::<i64>(2)? > now.as_millisecond() {
+                true => *under_way.entry(tenant).or_default() += 1,
+                false => waiting.push((row.get::<i64>(3)?, id, tenant)),
+            }
+            Ok(Step::Next)
+        },
+    )?;
+    let next = waiting
+        .into_iter()
+        .min_by_key(|(created_at, id, tenant)| (under_way.get(tenant).copied().unwrap_or(0), *created_at, *id));
+    Ok(next.map(|(_, id, tenant)| (tenant, id)))
 }
 
 fn step(tx: &dyn Tx, tenant: TenantId, step: &JobStep) -> Verdict<bool> {

@@ -29,7 +29,7 @@ const ACROSS_TENANTS: [(&str, &str); 9] = [
     ("DELETE FROM job_parts", "a restored backup has no jobs"),
     ("DELETE FROM jobs", "a restored backup has no jobs"),
     (
-        "SELECT tenant, id, client, kind, status, asked, progress, turn, created_at, ends_at FROM jobs AS waiting",
+        "SELECT tenant, id, leased_until, created_at FROM jobs WHERE status",
         "the next job of all, by the runner",
     ),
     ("SELECT tenant, id FROM jobs WHERE status", "housekeeping"),
