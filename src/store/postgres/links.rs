@@ -27,7 +27,7 @@ use crate::id::{EventId, IdentityId, TenantId};
 use crate::store::sql::known::Known;
 use crate::store::sql::rows::{Json, Row, ToValue as _, Value, corrupt};
 use crate::store::sql::{NewKeys, identities, key_rows, keys, link};
-use crate::store::{Link, Linked, StoreResult, term_key};
+use crate::store::{Link, Linked, StoreError, StoreResult, term_key};
 
 /// Somebody links an account.
 pub(super) struct Linking {
@@ -56,6 +56,10 @@ impl Together for Linking {
         batch
             .iter()
             .all(|other| other.link.user != self.link.user && other.key() != self.key())
+    }
+
+    fn refuse(self, why: StoreError) {
+        let _ = self.reply.send(Err(why));
     }
 }
 

@@ -8,6 +8,7 @@
 //! What would surprise: dropping the store waits for what is queued and closes both files;
 //! that the directory belongs to this process alone is seen to by whoever opens it.
 
+mod act;
 mod checkpoint;
 pub mod copy;
 mod inspect;
