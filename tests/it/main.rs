@@ -25,6 +25,7 @@ mod races;
 mod sdk;
 mod security;
 mod servers;
+mod soak;
 mod store;
 mod support;
 mod vault;
