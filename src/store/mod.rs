@@ -48,6 +48,13 @@ use crate::error::Error;
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 
+/// How long work may have waited before what comes next is refused, so that what was accepted
+/// stays quick.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// How long work that came in a crowd may wait before it is refused itself.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
+
 /// Why the store cannot answer. Nothing of the act was kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {

@@ -12,6 +12,8 @@ mod digests;
 mod imported;
 mod wire;
 
+use std::sync::Arc;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -62,8 +64,8 @@ impl PasswordSettings {
 /// Hashes and verifies.
 pub(super) struct Passwords {
     settings: PasswordSettings,
-    running: Semaphore,
-    admitted: Semaphore,
+    running: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
     /// What a password of nobody is compared with.
     nobody: tokio::sync::OnceCell<String>,
 }
@@ -72,8 +74,8 @@ impl Passwords {
     pub(super) fn new(settings: PasswordSettings) -> Self {
         Self {
             settings,
-            running: Semaphore::new(settings.at_once),
-            admitted: Semaphore::new(settings.at_once.saturating_add(settings.waiting)),
+            running: Arc::new(Semaphore::new(settings.at_once)),
+            admitted: Arc::new(Semaphore::new(settings.at_once.saturating_add(settings.waiting))),
             nobody: tokio::sync::OnceCell::new(),
         }
     }
@@ -113,20 +115,20 @@ impl Passwords {
         .await
     }
 
-    /// Runs it on a thread that may block, when its turn comes.
+    /// Runs it on a thread that may block, when its turn comes. The turn lasts as long as the work,
+    /// even when whoever asked has gone away meanwhile.
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let _admitted = self
-            .admitted
-            .try_acquire()
-            .map_err(|_| Error::Busy { retry_after: 1 })?;
-        let _running = self
-            .running
-            .acquire()
-            .await
-            .map_err(|e| Error::internal(e.to_string()))?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|e| Error::internal(e.to_string()))?
+        let admitted = self.admitted.clone().try_acquire_owned();
+        let admitted = admitted.map_err(|_| Error::Busy { retry_after: 1 })?;
+        let running = self.running.clone().acquire_owned().await;
+        let turn = (admitted, running.map_err(|e| Error::internal(e.to_string()))?);
+        tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        })
+        .await
+        .map_err(|e| Error::internal(e.to_string()))?
     }
 }
 
@@ -214,5 +216,29 @@ mod tests {
         let _held = passwords.admitted.acquire().await.unwrap();
         let refused = passwords.hash(&"x".to_owned().into(), &SeededRandom::new(1)).await;
         assert!(matches!(refused, Err(Error::Busy { retry_after: 1 })));
+    }
+
+    #[tokio::test]
+    async fn sec_api_13_a_hash_that_nobody_waits_for_any_more_keeps_its_turn_to_its_end() {
+        let passwords = Arc::new(Passwords::new(PasswordSettings::cheap_for_tests()));
+        let (end, ending) = std::sync::mpsc::channel::<()>();
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let asked = passwords.clone();
+        let asked = tokio::spawn(async move {
+            let work = move || {
+                let _ = begin.send(());
+                ending.recv().map_err(Error::internal)
+            };
+            asked.in_turn(work).await
+        });
+        begun.await.unwrap();
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled());
+        let free = || passwords.running.available_permits();
+        assert_eq!(free(), passwords.settings.at_once - 1);
+        end.send(()).unwrap();
+        while free() < passwords.settings.at_once {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -6,22 +6,19 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
 use super::lanes::{Lane, Putter};
 use crate::id::TenantId;
-use crate::store::{StoreError, StoreResult};
+use crate::store::{GIVEN_UP_AFTER, LONGEST_WAIT, StoreError, StoreResult};
 
 /// How many batches of one tenant are under way at once.
 const UNDER_WAY: usize = 2;
 
 /// How many are in a batch at most.
 pub(super) const BATCH: usize = 64;
-
-/// How long the first of a tenant's may have waited before what comes next is refused.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// What waits, and how a batch of it is served.
 pub(super) struct Gathered<T> {
@@ -43,6 +40,8 @@ pub(super) trait Together {
     fn fits(&self, batch: &[Self]) -> bool
     where
         Self: Sized;
+    /// Says that nothing is done of it.
+    fn refuse(self, why: StoreError);
 }
 
 impl<T: Together + Send + 'static> Gathered<T> {
@@ -122,6 +121,9 @@ impl<T: Together + Send + 'static> Gathered<T> {
             }
         }
         left.append(&mut pending.waiting);
+        while let Some((_, late)) = left.pop_front_if(|(came, _)| came.elapsed() > GIVEN_UP_AFTER) {
+            late.refuse(StoreError::Busy);
+        }
         pending.waiting = left;
         batch
     }

@@ -3,7 +3,8 @@
 //! Acts and reads are plain functions that wait for each statement, so they run on threads of
 //! their own rather than on those that answer requests; how many there are is how many
 //! connections the database sees. What would surprise: when the work that is next has waited long,
-//! new work is refused at once, so that what was accepted stays quick.
+//! new work is refused at once, so that what was accepted stays quick; and what came in a crowd
+//! and has waited too long is refused in its turn.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,10 +17,7 @@ use tokio::sync::oneshot;
 use super::connect::{Address, Haste};
 use super::session::Session;
 use super::trouble::{self, Fault};
-use crate::store::{StoreError, StoreResult};
-
-/// How long work may have waited before what comes next is refused.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+use crate::store::{GIVEN_UP_AFTER, LONGEST_WAIT, StoreError, StoreResult};
 
 /// How long a statement may be silent.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -81,9 +79,14 @@ impl Lanes {
         work: impl FnOnce(&mut Lane) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (reply, answer) = oneshot::channel();
+        let came = Instant::now();
         self.queue.put(Box::new(move |lane| {
+            let done = match came.elapsed() > GIVEN_UP_AFTER {
+                true => Err(StoreError::Busy),
+                false => work(lane),
+            };
             // Whoever asked may have gone away.
-            let _ = reply.send(work(lane));
+            let _ = reply.send(done);
         }))?;
         answer
             .await

@@ -61,6 +61,10 @@ impl Together for Linking {
             .iter()
             .all(|other| other.link.user != self.link.user && other.key() != self.key())
     }
+
+    fn refuse(self, why: StoreError) {
+        let _ = self.reply.send(Err(why));
+    }
 }
 
 pub(super) const ATTACH: &str = "

@@ -11,10 +11,10 @@ use super::lanes::Lane;
 use super::session::Conn;
 use crate::domain::UserWithIdentities;
 use crate::id::{ConnectionId, TenantId};
-use crate::store::StoreResult;
 use crate::store::sql::identities::identity_columns;
 use crate::store::sql::rows::{Row, corrupt};
 use crate::store::sql::users::{self, Gathering, user_columns};
+use crate::store::{StoreError, StoreResult};
 
 /// Somebody asks whose account this is.
 pub(super) struct LookUp {
@@ -27,6 +27,10 @@ pub(super) struct LookUp {
 impl Together for LookUp {
     fn fits(&self, _: &[Self]) -> bool {
         true
+    }
+
+    fn refuse(self, why: StoreError) {
+        let _ = self.reply.send(Err(why));
     }
 }
 

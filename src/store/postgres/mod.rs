@@ -221,9 +221,12 @@ impl Engine for Postgres {
                 None => return Ok(Searched::GaveUp),
             },
         };
-        let found = self.read(move |sql| search::search(sql, tenant, &search, ends)).await;
-        drop(turn);
-        found
+        self.read(move |sql| {
+            // It lasts as long as the search, even when whoever asked has gone away meanwhile.
+            let _held = &turn;
+            search::search(sql, tenant, &search, ends)
+        })
+        .await
     }
 
     async fn keep_up(&self, now: Timestamp) -> StoreResult<()> {

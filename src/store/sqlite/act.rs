@@ -1,4 +1,7 @@
-//! An act as it waits in the queue of the writing thread, and what it works with there.
+//! An act on its way through the writing thread, until whoever asked for it is answered, and what
+//! it works with there.
+//!
+//! What would surprise: it may be run twice, and what counts is how it ended last.
 
 use jiff::Timestamp;
 use rusqlite::Connection;

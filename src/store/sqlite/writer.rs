@@ -10,7 +10,8 @@
 //! 3. `keys.db`: keys of erased users, and keys that were made for an act that was then
 //!    refused. What a crash leaves undone here, the notes finish at the next start.
 //!
-//! What would surprise: acts look before they write, so a batch is tried without savepoints,
+//! What would surprise: when more waits than fits into a batch, what has waited too long is refused in
+//! its turn, so that whoever comes later is not late as well. Acts look before they write, so a batch is tried without savepoints,
 //! which would copy every page that an act touches. Only when one of its acts has to be taken
 //! back it is run again with a savepoint for each, so an act can be run twice. And when the
 //! disk fails under one act, the whole batch is undone and every act of it is told so,
@@ -18,7 +19,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
@@ -35,20 +36,20 @@ use crate::store::sql::keys::{self, KeyRow};
 use crate::store::sql::known::Known;
 use crate::store::sql::rows::{corrupt, params};
 use crate::store::sql::{NewKeys, Sql, Tx, Verdict, meta};
-use crate::store::{StoreError, StoreResult};
+use crate::store::{GIVEN_UP_AFTER, LONGEST_WAIT, StoreError, StoreResult};
 
 /// How many acts wait before whoever comes next has to.
 const QUEUE: usize = 1024;
 
-/// For how long an act waits to be queued before it is refused, so that what is queued stays quick.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
-
 /// How many acts share a commit at most.
 const BATCH: usize = 256;
 
+/// An act, and when it came.
+type Queued = (Instant, Box<dyn Act>);
+
 /// The way to the writing thread.
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Box<dyn Act>>>,
+    queue: Option<mpsc::Sender<Queued>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -99,14 +100,14 @@ impl Writer {
     ) -> StoreResult<T> {
         let stopped = || StoreError::Unavailable("the store is closed".into());
         let (reply, answer) = oneshot::channel();
-        let act = Box::new(Waiting {
+        let act: Box<dyn Act> = Box::new(Waiting {
             keys,
             act,
             outcome: None,
             reply,
         });
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        let full = match queue.try_send(act) {
+        let full = match queue.try_send((Instant::now(), act)) {
             Err(TrySendError::Full(act)) => Some(act),
             Err(TrySendError::Closed(_)) => return Err(stopped()),
             Ok(()) => None,
@@ -175,11 +176,21 @@ struct Batch {
 }
 
 impl Thread {
-    fn serve(&mut self, mut waiting: mpsc::Receiver<Box<dyn Act>>) {
-        let mut acts = Vec::with_capacity(BATCH);
-        while waiting.blocking_recv_many(&mut acts, BATCH) > 0 {
-            self.serve_batch(std::mem::take(&mut acts));
-            self.log.after_commit(&self.data);
+    fn serve(&mut self, mut waiting: mpsc::Receiver<Queued>) {
+        let mut queued = Vec::with_capacity(BATCH);
+        while waiting.blocking_recv_many(&mut queued, BATCH) > 0 {
+            let more_may_wait = queued.len() == BATCH;
+            let mut acts = Vec::with_capacity(queued.len());
+            for (came, act) in queued.drain(..) {
+                match more_may_wait && came.elapsed() > GIVEN_UP_AFTER {
+                    true => act.answer(Some(StoreError::Busy)),
+                    false => acts.push(act),
+                }
+            }
+            if !acts.is_empty() {
+                self.serve_batch(acts);
+                self.log.after_commit(&self.data);
+            }
         }
         self.log.close(&self.data);
     }

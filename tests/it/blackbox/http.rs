@@ -20,6 +20,8 @@ pub struct Client {
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
+    /// After how many seconds to ask again, if it says so.
+    pub retry_after: Option<u64>,
     pub body: Value,
     /// The same as it came.
     pub bytes: Vec<u8>,
@@ -115,13 +117,14 @@ impl Client {
         let status = self.line()?;
         let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or(io::ErrorKind::InvalidData)?;
-        let (mut length, mut chunked) = (0, false);
+        let (mut length, mut chunked, mut retry_after) = (0, false, None);
         loop {
             let line = self.line()?.to_ascii_lowercase();
             match line.split_once(": ") {
                 None => break,
                 Some(("content-length", value)) => length = value.parse().map_err(|_| io::ErrorKind::InvalidData)?,
                 Some(("transfer-encoding", _)) => chunked = true,
+                Some(("retry-after", value)) => retry_after = value.parse().ok(),
                 Some(_) => {}
             }
         }
@@ -130,6 +133,7 @@ impl Client {
         self.stream.read_exact(&mut body)?;
         Ok(Answer {
             status,
+            retry_after,
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
             bytes: body,
         })

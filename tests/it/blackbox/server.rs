@@ -130,12 +130,17 @@ impl Installation {
 
     /// How the server is started.
     pub fn serve_command(&self) -> Command {
+        self.serve_command_with_admin("")
+    }
+
+    /// How it is started to serve operators at this address.
+    pub fn serve_command_with_admin(&self, address: &str) -> Command {
         self.command(&[
             "serve",
             "--listen",
             "127.0.0.1:0",
             "--admin-listen",
-            "",
+            address,
             "--log-level",
             "warn",
         ])
@@ -165,6 +170,8 @@ impl Installation {
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    /// Where operators are served, if anywhere.
+    admin: Option<SocketAddr>,
     credentials: Value,
 }
 
@@ -176,15 +183,16 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let address = line
+        let mut addresses = line
             .split_whitespace()
-            .find_map(|word| word.split_once("://")?.1.trim_end_matches(['/', ',', '.']).parse().ok());
-        let Some(address) = address else {
+            .filter_map(|word| word.split_once("://")?.1.trim_end_matches(['/', ',', '.']).parse().ok());
+        let Some(address) = addresses.next() else {
             panic!("no address in {line:?}; it ended with {:?}", child.wait());
         };
         Self {
             child,
             address,
+            admin: addresses.next(),
             credentials: credentials.clone(),
         }
     }
@@ -192,6 +200,16 @@ impl Server {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it serves operators.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("it was started to serve operators")
+    }
+
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// A connection without a token.

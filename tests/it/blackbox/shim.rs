@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use std::{fs, io};
 
 /// How the preloaded library is to behave.
@@ -17,6 +18,7 @@ pub struct Shim {
     control: PathBuf,
     counter: PathBuf,
     swallow: bool,
+    sync_delay: Duration,
 }
 
 /// What the disk does from its next operations on.
@@ -41,6 +43,7 @@ impl Shim {
             control: beside.join("fault"),
             counter: beside.join("points"),
             swallow: false,
+            sync_delay: Duration::ZERO,
         };
         fs::create_dir_all(beside).unwrap();
         shim.heal();
@@ -54,6 +57,12 @@ impl Shim {
         self
     }
 
+    /// The same disk, which takes so much longer for each sync.
+    pub const fn slow(mut self, sync_delay: Duration) -> Self {
+        self.sync_delay = sync_delay;
+        self
+    }
+
     /// Has the process run under the library.
     pub fn preload(&self, command: &mut Command) {
         command
@@ -62,6 +71,7 @@ impl Shim {
             .env("SHIM_SHADOW", &self.shadow)
             .env("SHIM_CONTROL", &self.control)
             .env("SHIM_COUNT", &self.counter)
+            .env("SHIM_SYNC_DELAY_US", self.sync_delay.as_micros().to_string())
             .env("SHIM_SWALLOW", if self.swallow { "1" } else { "0" });
     }
 

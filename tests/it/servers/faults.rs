@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Servers, Turns, account, make_user};
-use crate::blackbox::http::Client;
+use crate::blackbox::http::{Answer, Client};
 use crate::blackbox::rounds;
 use crate::support::proxy::{Failing, Faults};
 
@@ -25,6 +25,18 @@ const CLIENTS: usize = 16;
 /// What clients were told, by subject: the user and the identity that was made.
 type Told = HashMap<String, (String, String)>;
 
+/// Links an account. A server that has too much to do, on a machine that is busy, is asked again
+/// when it said.
+fn link_one(client: &mut Client, path: &str, subject: &str) -> Answer {
+    loop {
+        let answer = client.post(path, &account(subject)).unwrap();
+        match answer.retry_after {
+            Some(seconds) => thread::sleep(Duration::from_secs(seconds)),
+            None => return answer.expect(201),
+        }
+    }
+}
+
 /// Links so many accounts by many clients; what they were told.
 fn link(servers: &Servers, users: &[String], prefix: &str, count: usize) -> Told {
     let turns = Turns::default();
@@ -40,7 +52,7 @@ fn link(servers: &Servers, users: &[String], prefix: &str, count: usize) -> Told
                     while let Some(turn) = turns.next(count) {
                         let subject = format!("{prefix}-{turn}");
                         let path = format!("/link/v1/users/{user}/identities");
-                        let linked = client.post(&path, &account(&subject)).unwrap().expect(201);
+                        let linked = link_one(&mut client, &path, &subject);
                         told.insert(subject, (user.clone(), linked.text("id").to_owned()));
                     }
                     told

@@ -404,12 +404,15 @@ async fn many_are_sorted_and_counted_as_few_are() {
         }
         made.push(new);
     }
-    let acts = made.into_iter().map(|new| {
-        let (store, tenant) = (w.store.clone(), w.tenant);
-        tokio::spawn(async move { assert_eq!(store.create_user(tenant, new).await.unwrap(), Created::Done) })
-    });
-    for act in acts.collect::<Vec<_>>() {
-        act.await.unwrap();
+    // Not more at once than a store takes in a moment.
+    for some in made.chunks(100) {
+        let acts = some.iter().cloned().map(|new| {
+            let (store, tenant) = (w.store.clone(), w.tenant);
+            tokio::spawn(async move { assert_eq!(store.create_user(tenant, new).await.unwrap(), Created::Done) })
+        });
+        for act in acts.collect::<Vec<_>>() {
+            act.await.unwrap();
+        }
     }
     let (users, connections) = (everybody(&w).await, w.store.list_connections(w.tenant).await.unwrap());
     let known = seeking::look_at(&users, &connections);
