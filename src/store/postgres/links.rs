@@ -75,9 +75,12 @@ pub(super) const ATTACH: &str = "
         AS asked (user_id, id, connection, issuer, subject, proof, at, proved_by, profile, sealed, old_key, new_key,
             event, actor, event_at, event_sealed)
     ),
-    owner AS (
-        SELECT users.id, users.version FROM users WHERE users.tenant = ?1 AND users.id = ANY (?2::bytea[])
-        ORDER BY users.id FOR UPDATE
+    ready AS (
+        SELECT asked.*, owner.version,
+            (SELECT seen.version FROM users AS seen WHERE seen.tenant = ?1 AND seen.id = owner.id) AS version_before,
+            (SELECT keys.wrapped FROM keys WHERE keys.tenant = ?1 AND keys.owner = owner.id) AS key
+        FROM asked JOIN users AS owner ON owner.tenant = ?1 AND owner.id = asked.user_id
+        ORDER BY owner.id FOR UPDATE OF owner
     ),
     place AS (
         SELECT connections.id FROM connections WHERE connections.tenant = ?1
@@ -86,42 +89,41 @@ pub(super) const ATTACH: &str = "
     ),
     kept AS (
         INSERT INTO keys (tenant, owner, wrapped)
-        SELECT ?1, asked.user_id, asked.new_key FROM asked JOIN owner ON owner.id = asked.user_id
-        WHERE asked.new_key IS NOT NULL
+        SELECT ?1, ready.user_id, ready.new_key FROM ready WHERE ready.new_key IS NOT NULL
         ON CONFLICT DO NOTHING RETURNING owner
     ),
     attached AS (
         INSERT INTO identities (tenant, user_id, position, id, connection, issuer, subject, proof, proved_at,
             proved_by, version, profile, has_tokens)
-        SELECT ?1, asked.user_id,
-            (SELECT last.position + 1 FROM identities AS last WHERE last.tenant = ?1 AND last.user_id = asked.user_id
+        SELECT ?1, ready.user_id,
+            (SELECT last.position + 1 FROM identities AS last WHERE last.tenant = ?1 AND last.user_id = ready.user_id
              ORDER BY last.position DESC LIMIT 1),
-            asked.id, asked.connection, asked.issuer, asked.subject, asked.proof, asked.at, asked.proved_by, 1,
-            asked.profile, CASE WHEN asked.sealed IS NULL THEN 0 ELSE 1 END
-        FROM asked JOIN owner ON owner.id = asked.user_id JOIN place ON place.id = asked.connection
-        WHERE (asked.new_key IS NULL OR asked.user_id IN (SELECT kept.owner FROM kept))
-            AND (asked.old_key IS NULL OR asked.old_key = (
-                SELECT keys.wrapped FROM keys WHERE keys.tenant = ?1 AND keys.owner = asked.user_id))
-            AND owner.version = (SELECT seen.version FROM users AS seen WHERE seen.tenant = ?1 AND seen.id = owner.id)
+            ready.id, ready.connection, ready.issuer, ready.subject, ready.proof, ready.at, ready.proved_by, 1,
+            ready.profile, CASE WHEN ready.sealed IS NULL THEN 0 ELSE 1 END
+        FROM ready JOIN place ON place.id = ready.connection
+        WHERE (ready.new_key IS NULL OR ready.user_id IN (SELECT kept.owner FROM kept))
+            AND (ready.old_key IS NULL OR ready.old_key = ready.key)
+            AND ready.version = ready.version_before
         ON CONFLICT DO NOTHING RETURNING id, position
     ),
     tokens AS (
         INSERT INTO token_sets (tenant, identity, sealed)
-        SELECT ?1, asked.id, asked.sealed FROM asked JOIN attached ON attached.id = asked.id
-        WHERE asked.sealed IS NOT NULL
+        SELECT ?1, ready.id, ready.sealed FROM ready
+        WHERE ready.sealed IS NOT NULL AND ready.id = ANY (ARRAY(SELECT attached.id FROM attached))
     ),
     told AS (
         INSERT INTO unplaced_events (tenant, written_at, id, kind, user_id, identity, connection, proof, actor, at,
             sealed)
-        SELECT ?1, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint), asked.event, 4, asked.user_id, asked.id, asked.connection, asked.proof,
-            asked.actor, asked.event_at, asked.event_sealed
-        FROM asked JOIN attached ON attached.id = asked.id
+        SELECT ?1, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint), ready.event, 4, ready.user_id,
+            ready.id, ready.connection, ready.proof, ready.actor, ready.event_at, ready.event_sealed
+        FROM ready WHERE ready.id = ANY (ARRAY(SELECT attached.id FROM attached))
     ),
     found_by AS (
         INSERT INTO terms (tenant, path, value, user_id, identity)
-        SELECT ?1, term.path, term.value, asked.user_id, asked.id
+        SELECT ?1, term.path, term.value, ready.user_id, ready.id
         FROM unnest(?18::bytea[], ?19::text[], ?20::bytea[]) AS term (id, path, value)
-        JOIN attached ON attached.id = term.id JOIN asked ON asked.id = term.id
+        JOIN ready ON ready.id = term.id
+        WHERE term.id = ANY (ARRAY(SELECT attached.id FROM attached))
         ON CONFLICT DO NOTHING
     )
     SELECT attached.id, attached.position FROM attached";

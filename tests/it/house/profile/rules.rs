@@ -33,7 +33,8 @@ pub enum Place {
 /// The tables that no tenant has a part of.
 pub const WITHOUT_TENANT: [&str; 4] = ["meta", "tenants", "key_check", "signing_keys"];
 
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
+    "array",
     "clock_timestamp",
     "coalesce",
     "count",
