@@ -7,6 +7,9 @@
 //! store has finds out, one after the other; it also takes what is rare, such as links with an
 //! idempotency key. So the statement decides nothing but the ordinary case.
 //!
+//! Users are looked up one by one, in the order of their ids, and not joined: while a database has no statistics, a join may
+//! begin with all users of a tenant.
+//!
 //! A lock shows the user as she is when it is got, everything else as it was when the statement
 //! came. When her version differs between the two, somebody changed her meanwhile, and the link is
 //! left to the act.
@@ -76,11 +79,13 @@ pub(super) const ATTACH: &str = "
             event, actor, event_at, event_sealed)
     ),
     ready AS (
-        SELECT asked.*, owner.version,
-            (SELECT seen.version FROM users AS seen WHERE seen.tenant = ?1 AND seen.id = owner.id) AS version_before,
-            (SELECT keys.wrapped FROM keys WHERE keys.tenant = ?1 AND keys.owner = owner.id) AS key
-        FROM asked JOIN users AS owner ON owner.tenant = ?1 AND owner.id = asked.user_id
-        ORDER BY owner.id FOR UPDATE OF owner
+        SELECT asked.*,
+            (SELECT owner.version FROM users AS owner WHERE owner.tenant = ?1 AND owner.id = asked.user_id FOR UPDATE)
+                AS version,
+            (SELECT seen.version FROM users AS seen WHERE seen.tenant = ?1 AND seen.id = asked.user_id)
+                AS version_before,
+            (SELECT keys.wrapped FROM keys WHERE keys.tenant = ?1 AND keys.owner = asked.user_id) AS key
+        FROM asked
     ),
     place AS (
         SELECT connections.id FROM connections WHERE connections.tenant = ?1
@@ -89,7 +94,8 @@ pub(super) const ATTACH: &str = "
     ),
     kept AS (
         INSERT INTO keys (tenant, owner, wrapped)
-        SELECT ?1, ready.user_id, ready.new_key FROM ready WHERE ready.new_key IS NOT NULL
+        SELECT ?1, ready.user_id, ready.new_key FROM ready
+        WHERE ready.new_key IS NOT NULL AND ready.version IS NOT NULL
         ON CONFLICT DO NOTHING RETURNING owner
     ),
     attached AS (
@@ -143,7 +149,9 @@ pub(super) fn serve(
     batch: Vec<Linking>,
 ) {
     let at_once = |linking: &Linking| linking.is_ordinary() && !unsupported.0.load(Ordering::Relaxed);
-    let (ordinary, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(at_once);
+    let (mut ordinary, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(at_once);
+    // The order in which the statement locks their users.
+    ordinary.sort_by_key(|linking| linking.link.user);
     let begun = Instant::now();
     let done = attach(lane, around, unsupported, tenant, &ordinary);
     for linking in ordinary {
