@@ -23,6 +23,8 @@ pub struct Answer {
     pub body: Value,
     /// The same as it came.
     pub bytes: Vec<u8>,
+    /// After how many seconds to come again, if it says so.
+    pub retry_after: Option<u32>,
 }
 
 impl Answer {
@@ -115,13 +117,14 @@ impl Client {
         let status = self.line()?;
         let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or(io::ErrorKind::InvalidData)?;
-        let (mut length, mut chunked) = (0, false);
+        let (mut length, mut chunked, mut retry_after) = (0, false, None);
         loop {
             let line = self.line()?.to_ascii_lowercase();
             match line.split_once(": ") {
                 None => break,
                 Some(("content-length", value)) => length = value.parse().map_err(|_| io::ErrorKind::InvalidData)?,
                 Some(("transfer-encoding", _)) => chunked = true,
+                Some(("retry-after", seconds)) => retry_after = seconds.parse().ok(),
                 Some(_) => {}
             }
         }
@@ -132,6 +135,7 @@ impl Client {
             status,
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
             bytes: body,
+            retry_after,
         })
     }
 

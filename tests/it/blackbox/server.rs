@@ -135,7 +135,7 @@ impl Installation {
             "--listen",
             "127.0.0.1:0",
             "--admin-listen",
-            "",
+            "127.0.0.1:0",
             "--log-level",
             "warn",
         ])
@@ -165,6 +165,7 @@ impl Installation {
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
     credentials: Value,
 }
 
@@ -176,15 +177,16 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let address = line
+        let mut addresses = line
             .split_whitespace()
-            .find_map(|word| word.split_once("://")?.1.trim_end_matches(['/', ',', '.']).parse().ok());
-        let Some(address) = address else {
+            .filter_map(|word| word.split_once("://")?.1.trim_end_matches(['/', ',', '.']).parse().ok());
+        let Some(address) = addresses.next() else {
             panic!("no address in {line:?}; it ended with {:?}", child.wait());
         };
         Self {
             child,
             address,
+            admin: addresses.next(),
             credentials: credentials.clone(),
         }
     }
@@ -192,6 +194,13 @@ impl Server {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it says that it may be given work, and what it says.
+    pub fn readiness(&self) -> (u16, String) {
+        let admin = self.admin.expect("it has an admin address");
+        let answer = Client::connect(admin, "").unwrap().get("/readyz").unwrap();
+        (answer.status, String::from_utf8(answer.bytes).unwrap())
     }
 
     /// A connection without a token.
