@@ -2,11 +2,12 @@
 //!
 //! They are served on an address of their own (OPS-07), never beside a dialect. What would
 //! surprise: a server that drains is alive and not ready, so that a balancer takes it out
-//! while it still answers.
+//! while it still answers; and a check that takes too long is one that failed.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -19,6 +20,9 @@ use super::refusal::Refusal;
 
 /// Asks whether work can be done now; the error is a sentence for operators.
 pub type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// How long the check may take.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Whether the server may be given work.
 #[derive(Clone)]
@@ -49,7 +53,10 @@ impl Readiness {
         if self.draining.load(Ordering::Relaxed) {
             return Err("draining".to_owned());
         }
-        (self.check)().await
+        let seconds = PATIENCE.as_secs();
+        tokio::time::timeout(PATIENCE, (self.check)())
+            .await
+            .unwrap_or_else(|_| Err(format!("the store has not answered for {seconds} seconds")))
     }
 }
 

@@ -9,48 +9,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use base64::Engine;
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::json;
 
 use crate::blackbox::server::{Installation, Server};
+use crate::support::authority::throw_away_authority;
 
 /// The numbers of distinct calls that the scripts pin over each protocol.
 const PYTHON_CALLS: [(&str, usize); 2] = [("http", 59), ("https", 60)];
 const NODE_CALLS: [(&str, usize); 2] = [("http", 58), ("https", 58)];
-
-/// Writes `ca.pem`, and `cert.pem` with `key.pem` for this machine, signed by it.
-fn throw_away_authority(folder: &Path) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, "throw-away authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let key = KeyPair::generate().unwrap();
-    let authority = params.self_signed(&key).unwrap();
-    let issuer = Issuer::new(params, key);
-
-    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-    let mut params = CertificateParams::new(names).unwrap();
-    params.use_authority_key_identifier_extension = true;
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    fs::write(folder.join("ca.pem"), pem("CERTIFICATE", authority.der())).unwrap();
-    fs::write(folder.join("cert.pem"), pem("CERTIFICATE", certificate.der())).unwrap();
-    fs::write(folder.join("key.pem"), pem("PRIVATE KEY", &key.serialize_der())).unwrap();
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(64)
-        .map(|line| str::from_utf8(line).unwrap())
-        .collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
 
 /// Runs a script against a server of its own over each protocol, and expects these numbers.
 fn run(program: &OsStr, script: &Path, calls: [(&str, usize); 2]) {
@@ -71,7 +37,7 @@ fn run(program: &OsStr, script: &Path, calls: [(&str, usize); 2]) {
         fs::write(folder.join("client.json"), client.to_string()).unwrap();
         let mut command = installation.serve_command();
         if protocol == "https" {
-            throw_away_authority(folder);
+            throw_away_authority(folder, &["localhost", "127.0.0.1"]);
             command.arg("--tls-cert").arg(folder.join("cert.pem"));
             command.arg("--tls-key").arg(folder.join("key.pem"));
         }
@@ -131,7 +97,7 @@ fn auth0_deploy_cli_exports_a_tenant() {
     };
     let installation = Installation::on_named_store();
     let folder = installation.folder();
-    throw_away_authority(folder);
+    throw_away_authority(folder, &["localhost", "127.0.0.1"]);
     let mut command = installation.serve_command();
     command.arg("--tls-cert").arg(folder.join("cert.pem"));
     command.arg("--tls-key").arg(folder.join("key.pem"));

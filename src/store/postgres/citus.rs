@@ -9,7 +9,7 @@
 use tokio_postgres::Client;
 
 use super::connect::Address;
-use super::migrate::OpenError;
+use super::refusal::{OpenError, connect};
 
 /// The table that the others lie beside.
 const FIRST: &str = "oneself.users";
@@ -75,7 +75,7 @@ pub fn statements() -> Vec<String> {
 /// [`OpenError`], also when the database is no part of a Citus cluster or this is not its
 /// coordinator. What was done before it stays, and it is safe to run again.
 pub async fn distribute(address: &Address) -> Result<(), OpenError> {
-    let client = address.connect_bare().await?;
+    let client = connect(address).await?;
     let extension = client
         .query_opt("SELECT 1 FROM pg_extension WHERE extname = 'citus'", &[])
         .await?;

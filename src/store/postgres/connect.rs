@@ -28,6 +28,9 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the whole of a connection with its settings may take.
 const READY_PATIENCE: Duration = Duration::from_secs(8);
 
+/// Where a server listens of which nothing else is said.
+const POSTGRESQL_PORT: u16 = 5432;
+
 /// What every session is told.
 const SEARCH_PATH: &str = "SET search_path = oneself, oneself_keys";
 
@@ -71,6 +74,20 @@ pub struct Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Address")
+    }
+}
+
+impl fmt::Display for Address {
+    /// Hosts and ports, and nothing that is secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.hosts.iter().flat_map(|config| {
+            let port = config.get_ports().first().copied().unwrap_or(POSTGRESQL_PORT);
+            config.get_hosts().iter().map(move |host| match host {
+                Host::Tcp(name) => format!("{name}:{port}"),
+                Host::Unix(path) => path.display().to_string(),
+            })
+        });
+        f.write_str(&names.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -121,6 +138,13 @@ impl Address {
             distrusted: Arc::default(),
             tls,
         })
+    }
+
+    /// The user and the database.
+    pub(super) fn parties(&self) -> (&str, &str) {
+        let config = self.hosts.first();
+        let of = |get: fn(&Config) -> Option<&str>| config.and_then(get).unwrap_or_default();
+        (of(Config::get_user), of(Config::get_dbname))
     }
 
     /// A connection that is ready for statements. Its own half runs on the runtime that this is
@@ -180,12 +204,12 @@ impl Address {
     async fn connect_to(&self, config: &Config) -> Result<Client, Fault> {
         match &self.tls {
             Some(tls) => {
-                let (client, connection) = config.connect(tls.clone()).await?;
+                let (client, connection) = config.connect(tls.clone()).await.map_err(Fault::Unconnected)?;
                 tokio::spawn(connection);
                 Ok(client)
             }
             None => {
-                let (client, connection) = config.connect(NoTls).await?;
+                let (client, connection) = config.connect(NoTls).await.map_err(Fault::Unconnected)?;
                 tokio::spawn(connection);
                 Ok(client)
             }

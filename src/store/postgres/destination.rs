@@ -10,7 +10,8 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::connect::{Address, Haste};
 use super::lanes::Lane;
-use super::migrate::{self, Older, OpenError};
+use super::migrate::{self, Older};
+use super::refusal::OpenError;
 use super::session::{Conn, Mode};
 use super::trouble::Fault;
 use crate::store::sql::Sql;

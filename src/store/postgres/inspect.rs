@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 
 use super::connect::{Address, Haste};
 use super::lanes::Lane;
-use super::migrate::{self, Older, OpenError};
+use super::migrate::{self, Older};
+use super::refusal::OpenError;
 use super::session::{Conn, Mode};
 use crate::store::inspect::{Inspection, Source};
 use crate::store::sql::Sql;
@@ -52,7 +53,7 @@ pub fn look_at_backend<T>(address: &Address, look: impl FnOnce(u32) -> T) -> Sto
 pub fn check_schema(address: &Address) -> Result<(), OpenError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| OpenError::Refused(error.to_string()))?;
-    runtime.block_on(migrate::prepare(address, Older::Refuse))
+    runtime.block_on(migrate::prepare(address, Older::Refuse)).map(drop)
 }
 
 impl Source for Arc<Mutex<Lane>> {

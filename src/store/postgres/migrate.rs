@@ -11,64 +11,14 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::connect::Address;
-use super::trouble::{Fault, told};
+use super::isolation;
+use super::refusal::{OpenError, connect, is_forbidden, may_not_make, may_not_use};
 
 /// The migrations, oldest first.
 pub(super) const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
 
 /// For how long a step is tried again when another server runs it too.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Why a database cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// It was written by a newer binary; nothing was touched.
-    #[error(
-        "the database has schema version {found}, and this binary knows versions up to {known}: use a newer binary"
-    )]
-    NewerSchema {
-        /// Its version.
-        found: i64,
-        /// The newest that this binary knows.
-        known: i64,
-    },
-    /// It was written by an older binary.
-    #[error("the database has schema version {found}, and this binary needs {known}: run `oneself migrate`")]
-    NeedsMigration {
-        /// Its version.
-        found: i64,
-        /// The version that this binary works with.
-        known: i64,
-    },
-    /// It cannot be reached, or refuses.
-    #[error("{0}")]
-    Refused(String),
-    /// It is of no use as it is: too old, or without a right that is needed.
-    #[error("{0}")]
-    Unfit(String),
-}
-
-impl From<Fault> for OpenError {
-    fn from(fault: Fault) -> Self {
-        let unfit = match &fault {
-            Fault::Said(error) => error.code().is_some_and(|state| {
-                matches!(state.code().get(..2), Some("28" | "3D" | "42"))
-                    || *state == SqlState::READ_ONLY_SQL_TRANSACTION
-            }),
-            Fault::Silence => false,
-        };
-        match unfit {
-            true => Self::Unfit(told(&fault)),
-            false => Self::Refused(told(&fault)),
-        }
-    }
-}
-
-impl From<tokio_postgres::Error> for OpenError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Fault::from(error).into()
-    }
-}
 
 /// The schema version that this binary works with.
 fn known() -> i64 {
@@ -84,15 +34,15 @@ pub(super) enum Older {
     Migrate,
 }
 
-/// Sees that the database has the schema of this binary.
-pub(super) async fn prepare(address: &Address, older: Older) -> Result<(), OpenError> {
-    prepare_for_copy(address, older).await?;
-    let client = address.connect_bare().await?;
+/// Sees that the database has the schema of this binary, and that transactions are isolated in it
+/// as they should be; the connection by which that was seen.
+pub(super) async fn prepare(address: &Address, older: Older) -> Result<Client, OpenError> {
+    let client = prepare_for_copy(address, older).await?;
     let copying = client
         .query_opt("SELECT 1 FROM oneself.meta WHERE name = 'copying'", &[])
         .await?;
     match copying {
-        None => Ok(()),
+        None => Ok(client),
         Some(_) => Err(OpenError::Unfit(
             "a copy into the database has not come to its end: run `oneself copy` again".into(),
         )),
@@ -100,42 +50,110 @@ pub(super) async fn prepare(address: &Address, older: Older) -> Result<(), OpenE
 }
 
 /// The same, be a copy into it under way or not.
-pub(super) async fn prepare_for_copy(address: &Address, older: Older) -> Result<(), OpenError> {
-    let client = address.connect_bare().await?;
-    let found = version(&client).await?;
+pub(super) async fn prepare_for_copy(address: &Address, older: Older) -> Result<Client, OpenError> {
+    let client = connect(address).await?;
+    let server: String = client.query_one("SELECT version()", &[]).await?.try_get(0)?;
+    isolation::check(&client, &server).await?;
+    let found = version(&client).await.map_err(|fault| match fault {
+        Unread::NotOurs => OpenError::Unfit(
+            "the schema oneself of the database belongs to another program: make a database for this one alone".into(),
+        ),
+        Unread::Error(error) if is_forbidden(&error) => may_not_use(address, error),
+        Unread::Error(error) => error.into(),
+    })?;
     match found {
-        Some(found) if found == known() => Ok(()),
-        Some(found) if found > known() => Err(OpenError::NewerSchema { found, known: known() }),
-        Some(found) if older == Older::Refuse => Err(OpenError::NeedsMigration { found, known: known() }),
-        found => migrate(&client, found.unwrap_or(0)).await,
+        Some(found) if found == known() => {}
+        Some(found) if found > known() => return Err(OpenError::NewerSchema { found, known: known() }),
+        Some(found) if older == Older::Refuse => return Err(OpenError::NeedsMigration { found, known: known() }),
+        found => {
+            if let Err(error) = migrate(&client, &server, found.unwrap_or(0)).await {
+                return Err(match is_forbidden(&error) {
+                    true if is_hidden(&client).await => may_not_use(address, error),
+                    true => may_not_make(address, error),
+                    false => error.into(),
+                });
+            }
+        }
+    }
+    Ok(client)
+}
+
+/// Whether there is a schema of ours of which the user sees nothing.
+async fn is_hidden(client: &Client) -> bool {
+    let looked = client
+        .batch_execute("SELECT value FROM oneself.meta WHERE name = ''")
+        .await;
+    looked.is_err_and(|error| is_forbidden(&error))
+}
+
+/// What whoever serves must be allowed to do, in a way that does nothing: there are no such rows.
+const TRIED: [&str; 2] = [
+    "DELETE FROM oneself.tenants WHERE id = -1",
+    "DELETE FROM oneself_keys.key_check WHERE id = -1",
+];
+
+/// Sees that the user may write. That nobody can write at the moment does not count.
+pub(super) async fn check_rights(address: &Address, client: &Client) -> Result<(), OpenError> {
+    for statement in TRIED {
+        if let Err(error) = client.batch_execute(statement).await
+            && is_forbidden(&error)
+        {
+            return Err(may_not_use(address, error));
+        }
+    }
+    Ok(())
+}
+
+/// Why the version of the schema is not known.
+enum Unread {
+    /// It is not our schema.
+    NotOurs,
+    Error(tokio_postgres::Error),
+}
+
+impl From<tokio_postgres::Error> for Unread {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(
+                &SqlState::UNDEFINED_COLUMN | &SqlState::UNDEFINED_FUNCTION | &SqlState::INVALID_TEXT_REPRESENTATION,
+            ) => Self::NotOurs,
+            _ => Self::Error(error),
+        }
     }
 }
 
-/// The version of the schema; `None` when there is none, or one that is being made.
-async fn version(client: &Client) -> Result<Option<i64>, OpenError> {
-    let there = client
-        .query_opt(
-            "SELECT 1 FROM information_schema.tables WHERE table_schema = 'oneself' AND table_name = 'meta'",
+/// The version of the schema; `None` when there is none, or one that is being made. What is made
+/// first is `meta`.
+async fn version(client: &Client) -> Result<Option<i64>, Unread> {
+    let rows = client
+        .query(
+            "SELECT CAST(table_name AS text) FROM information_schema.tables WHERE table_schema = 'oneself'",
             &[],
         )
         .await?;
-    if there.is_none() {
+    let mut tables = Vec::new();
+    for row in &rows {
+        tables.push(row.try_get::<_, String>(0)?);
+    }
+    if tables.is_empty() {
         return Ok(None);
+    }
+    if !tables.iter().any(|table| table == "meta") {
+        return Err(Unread::NotOurs);
     }
     let row = client
         .query_opt("SELECT value FROM oneself.meta WHERE name = 'schema_version'", &[])
         .await?;
-    row.map(|row| row.try_get(0)).transpose().map_err(OpenError::from)
+    row.map(|row| row.try_get(0)).transpose().map_err(|_| Unread::NotOurs)
 }
 
-async fn migrate(client: &Client, found: i64) -> Result<(), OpenError> {
-    let server: String = client.query_one("SELECT version()", &[]).await?.try_get(0)?;
+async fn migrate(client: &Client, server: &str, found: i64) -> Result<(), tokio_postgres::Error> {
     for (migration, version) in MIGRATIONS.iter().zip(1_i64..) {
         if version <= found {
             continue;
         }
         for step in steps(migration) {
-            run(client, &in_words_of(&server, step)).await?;
+            run(client, &in_words_of(server, step)).await?;
         }
         run(
             client,
@@ -169,7 +187,7 @@ fn in_words_of(server: &str, step: String) -> String {
 }
 
 /// Runs a step, again if another server is about to do the same.
-async fn run(client: &Client, step: &str) -> Result<(), OpenError> {
+async fn run(client: &Client, step: &str) -> Result<(), tokio_postgres::Error> {
     let begun = Instant::now();
     loop {
         let Err(error) = client.batch_execute(step).await else {
@@ -188,7 +206,7 @@ async fn run(client: &Client, step: &str) -> Result<(), OpenError> {
             .contains(state)
         });
         if !met || begun.elapsed() > PATIENCE {
-            return Err(error.into());
+            return Err(error);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -17,10 +17,12 @@ mod destination;
 mod events;
 mod gather;
 mod inspect;
+mod isolation;
 mod lanes;
 mod links;
 mod look_ups;
 mod migrate;
+mod refusal;
 mod session;
 mod trouble;
 
@@ -39,7 +41,8 @@ use self::lanes::Lanes;
 use self::links::{Linking, Unsupported};
 use self::look_ups::LookUp;
 use self::migrate::Older;
-pub use self::migrate::{OpenError, steps};
+pub use self::migrate::steps;
+pub use self::refusal::OpenError;
 use crate::clock::{Clock, Random};
 use crate::domain::{Connection, UserWithIdentities};
 use crate::id::TenantId;
@@ -84,7 +87,8 @@ impl SqlStore<Postgres> {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, OpenError> {
-        migrate::prepare(address, Older::Refuse).await?;
+        let client = migrate::prepare(address, Older::Refuse).await?;
+        migrate::check_rights(address, &client).await?;
         let around = Around::new(clock, random);
         let known = Arc::new(Known::new(Some(KNOWN_FOR)));
         let lanes = Lanes::start(address, connections).map_err(|error| OpenError::Refused(error.to_string()))?;
@@ -117,7 +121,7 @@ impl SqlStore<Postgres> {
     /// # Errors
     /// [`OpenError`]; what was done before it stays, and it is safe to run again.
     pub async fn migrate(address: &Address) -> Result<(), OpenError> {
-        migrate::prepare(address, Older::Migrate).await
+        migrate::prepare(address, Older::Migrate).await.map(drop)
     }
 }
 

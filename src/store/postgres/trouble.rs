@@ -11,6 +11,8 @@ use crate::store::StoreError;
 /// Why a statement has no answer.
 #[derive(Debug)]
 pub(super) enum Fault {
+    /// There is no connection, for this reason.
+    Unconnected(tokio_postgres::Error),
     /// The server or the connection says so.
     Said(tokio_postgres::Error),
     /// Nobody says anything.
@@ -43,12 +45,14 @@ pub(super) enum Trouble {
 
 /// What can be done about it.
 pub(super) fn of(fault: &Fault) -> Trouble {
-    let Fault::Said(error) = fault else {
-        return Trouble::Lost;
+    let (error, is_connected) = match fault {
+        Fault::Silence => return Trouble::Lost,
+        Fault::Unconnected(error) => (error, false),
+        Fault::Said(error) => (error, true),
     };
     let Some(state) = error.code() else {
         // Nothing that a server says: it cannot be reached, or what it says makes no sense.
-        return match error.is_closed() || is_io(error) {
+        return match !is_connected || error.is_closed() || is_io(error) {
             true => Trouble::Lost,
             false => Trouble::Ours,
         };
@@ -64,6 +68,7 @@ pub(super) fn of(fault: &Fault) -> Trouble {
         | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Trouble::Lost,
         SqlState::FEATURE_NOT_SUPPORTED => Trouble::Unsupported,
         SqlState::CANNOT_CONNECT_NOW | SqlState::READ_ONLY_SQL_TRANSACTION => Trouble::Elsewhere,
+        SqlState::INSUFFICIENT_PRIVILEGE => Trouble::Unavailable,
         _ => match state.code().get(..2) {
             // Connection, out of resources, limits, canceled, system errors.
             Some("08") => Trouble::Lost,
@@ -95,7 +100,7 @@ pub(super) fn to_store(fault: &Fault) -> StoreError {
 
 /// The error in a sentence for operators, without the values that it is about.
 pub(super) fn told(fault: &Fault) -> String {
-    let Fault::Said(error) = fault else {
+    let (Fault::Unconnected(error) | Fault::Said(error)) = fault else {
         return "the database does not answer".into();
     };
     if let Some(said) = error.as_db_error() {

@@ -2,7 +2,6 @@
 //! somebody meddles with what is kept.
 
 use std::sync::Arc;
-use std::task::Poll;
 
 use oneself::api::auth0::jobs::runner;
 use oneself::clock::ManualClock;
@@ -18,7 +17,7 @@ use crate::support::server::{BEGINNING, TestServer};
 
 #[tokio::test]
 async fn a_runner_that_stops_leaves_its_job_to_others() {
-    let w = World::new().await;
+    let (w, store) = faulty_world().await;
     w.connection(json!({"name": "email", "strategy": "email"})).await;
     let ids = crowd(&w, 60).await;
     let asked = w
@@ -27,13 +26,11 @@ async fn a_runner_that_stops_leaves_its_job_to_others() {
         .await
         .expect(200)
         .json();
-    // The end comes when each of its workers has looked once whether it has come.
     let ending = || {
-        let mut looks = 0;
-        std::future::poll_fn(move |_| {
-            looks += 1;
-            if looks > 1 { Poll::Ready(()) } else { Poll::Pending }
-        })
+        let mut steps = store.steps();
+        async move {
+            steps.wait_for(|steps| *steps > 0).await.expect("the store is there");
+        }
     };
     runner::run(w.server.app.clone(), ending).await;
     let pending = w.client.get(&path_of(&asked)).await.expect(200).json();
@@ -43,6 +40,21 @@ async fn a_runner_that_stops_leaves_its_job_to_others() {
     assert!(0 < job.progress.done && job.progress.done < 60, "{:?}", job.progress);
     run(&w.server, &mut job).await;
     assert_eq!(fetch(&w, &asked).await.text().lines().count(), ids.len());
+}
+
+/// A world on a store that can be told to fail.
+async fn faulty_world() -> (World, Arc<FaultyStore>) {
+    let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
+    let mut faulty = None;
+    let server = TestServer::start_with(clock.clone(), clock, |store| {
+        let store = Arc::new(FaultyStore::new(store));
+        faulty = Some(store.clone());
+        store
+    })
+    .await;
+    let tenant = server.tenant("acme").await;
+    let client = tenant.client().await;
+    (World { server, tenant, client }, faulty.unwrap())
 }
 
 /// An export that is done, and the bytes of a request for its file.
@@ -77,18 +89,7 @@ async fn announced_and_sent(w: &World, request: &str) -> (usize, usize) {
 
 #[tokio::test]
 async fn a_file_that_the_store_breaks_off_is_seen_to_be_short() {
-    let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-    let mut faulty = None;
-    let server = TestServer::start_with(clock.clone(), clock, |store| {
-        let store = Arc::new(FaultyStore::new(store));
-        faulty = Some(store.clone());
-        store
-    })
-    .await;
-    let faulty = faulty.unwrap();
-    let tenant = server.tenant("acme").await;
-    let client = tenant.client().await;
-    let w = World { server, tenant, client };
+    let (w, faulty) = faulty_world().await;
     w.connection(json!({"name": "email", "strategy": "email"})).await;
     crowd(&w, 60).await;
     let (_, request) = ready(&w).await;

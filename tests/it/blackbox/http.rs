@@ -124,7 +124,7 @@ impl Client {
                 None => break,
                 Some(("content-length", value)) => length = value.parse().map_err(|_| io::ErrorKind::InvalidData)?,
                 Some(("transfer-encoding", _)) => chunked = true,
-                Some(("retry-after", value)) => retry_after = value.parse().ok(),
+                Some(("retry-after", seconds)) => retry_after = seconds.parse().ok(),
                 Some(_) => {}
             }
         }
@@ -133,9 +133,9 @@ impl Client {
         self.stream.read_exact(&mut body)?;
         Ok(Answer {
             status,
-            retry_after,
             body: serde_json::from_slice(&body).unwrap_or(Value::Null),
             bytes: body,
+            retry_after,
         })
     }
 

@@ -130,17 +130,12 @@ impl Installation {
 
     /// How the server is started.
     pub fn serve_command(&self) -> Command {
-        self.serve_command_with_admin("")
-    }
-
-    /// How it is started to serve operators at this address.
-    pub fn serve_command_with_admin(&self, address: &str) -> Command {
         self.command(&[
             "serve",
             "--listen",
             "127.0.0.1:0",
             "--admin-listen",
-            address,
+            "127.0.0.1:0",
             "--log-level",
             "warn",
         ])
@@ -170,7 +165,7 @@ impl Installation {
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    /// Where operators are served, if anywhere.
+    /// Where operators are served.
     admin: Option<SocketAddr>,
     credentials: Value,
 }
@@ -204,12 +199,21 @@ impl Server {
 
     /// Where it serves operators.
     pub fn admin_address(&self) -> SocketAddr {
-        self.admin.expect("it was started to serve operators")
+        self.admin.expect("it has an admin address")
     }
 
     /// Its process.
     pub fn process(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it says that it may be given work, and what it says.
+    pub fn readiness(&self) -> (u16, String) {
+        let answer = Client::connect(self.admin_address(), "")
+            .unwrap()
+            .get("/readyz")
+            .unwrap();
+        (answer.status, String::from_utf8(answer.bytes).unwrap())
     }
 
     /// A connection without a token.

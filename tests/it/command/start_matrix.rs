@@ -8,9 +8,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use base64::Engine as _;
-
 use super::{Folder, Running};
+use crate::support::authority::pem;
 
 /// One configuration of `serve`. The port of every address is free.
 struct Row {
@@ -75,17 +74,6 @@ fn certificate(folder: &Folder) {
         pem("PRIVATE KEY", &made.signing_key.serialize_der()),
     )
     .unwrap();
-}
-
-/// RFC 7468: lines of 64 characters.
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(64)
-        .map(|line| std::str::from_utf8(line).unwrap())
-        .collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 const TLS: &[&str] = &["--tls-cert", "cert.pem", "--tls-key", "key.pem"];

@@ -15,6 +15,7 @@ const FAULTS: Faults = Faults {
     swallow_commit_answer: 0.05,
     serialization_failure: 0.2,
     failing: Failing::Either,
+    disk_full: 0.0,
     at_most: u64::MAX,
     delay: None,
 };

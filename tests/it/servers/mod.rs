@@ -9,8 +9,10 @@ mod events;
 mod faults;
 mod outage;
 mod races;
+mod refused;
 mod spread;
 mod statements;
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -60,7 +60,7 @@ impl Stand {
             Some(url) => Installation::in_database(url),
             None => Installation::new(),
         };
-        let mut command = installation.serve_command_with_admin("127.0.0.1:0");
+        let mut command = installation.serve_command();
         // So much that nobody meets it, and every address is counted.
         command.env("ONESELF_RATE_LIMIT_PER_ADDRESS", "100000/100000");
         command.stderr(File::create(installation.folder().join("log")).unwrap());

@@ -13,6 +13,7 @@ use oneself::id::*;
 use oneself::secret::{Digest, Sealed};
 use oneself::store::*;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 /// What stands in every error of it.
 pub const CANARY: &str = "canary-of-the-store";
@@ -49,6 +50,7 @@ pub struct FaultyStore {
     last: AtomicI64,
     fault: Mutex<Fault>,
     gives_up: AtomicBool,
+    steps: watch::Sender<u64>,
 }
 
 impl FaultyStore {
@@ -59,6 +61,7 @@ impl FaultyStore {
             last: AtomicI64::new(0),
             fault: Mutex::default(),
             gives_up: AtomicBool::new(false),
+            steps: watch::Sender::new(0),
         }
     }
 
@@ -78,6 +81,11 @@ impl FaultyStore {
     /// From now on every search takes too long, or none.
     pub fn give_up(&self, gives_up: bool) {
         self.gives_up.store(gives_up, Ordering::SeqCst);
+    }
+
+    /// How many steps of jobs were kept.
+    pub fn steps(&self) -> watch::Receiver<u64> {
+        self.steps.subscribe()
     }
 
     /// Nothing fails any more; whether something did since the order.
@@ -111,6 +119,13 @@ macro_rules! delegate_jobs {
                 self.call()?;
                 self.inner.$name($($argument),*).await
             })*
+
+            async fn step_job(&self, tenant: TenantId, step: JobStep) -> StoreResult<bool> {
+                self.call()?;
+                let kept = self.inner.step_job(tenant, step).await?;
+                self.steps.send_modify(|steps| *steps += u64::from(kept));
+                Ok(kept)
+            }
         }
     };
 }
@@ -119,7 +134,6 @@ delegate_jobs! {
     fn create_job(job: &Job, input: Vec<JobPart>) -> bool;
     fn find_job(tenant: TenantId, id: JobId) -> Option<Job>;
     fn take_job(now: Timestamp, until: Timestamp) -> Option<Job>;
-    fn step_job(tenant: TenantId, step: JobStep) -> bool;
     fn find_job_part(tenant: TenantId, id: JobId, file: JobFile, n: u32) -> Option<Sealed>;
     fn drop_jobs(now: Timestamp) -> bool;
 }

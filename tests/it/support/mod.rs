@@ -1,5 +1,6 @@
 //! What tests of several areas use.
 
+pub mod authority;
 pub mod database;
 pub mod faulty;
 pub mod http;

@@ -17,6 +17,14 @@ pub struct Chance {
     doomed: Option<Doomed>,
 }
 
+/// Why the server refuses a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Because of other transactions.
+    Collision,
+    DiskFull,
+}
+
 /// What in the transaction that is open will fail.
 enum Doomed {
     First,
@@ -37,8 +45,16 @@ impl Chance {
         self.draws(probability) && self.spend()
     }
 
-    /// Whether a request with this effect fails because of other transactions.
-    pub fn collides(&mut self, effect: Effect, faults: Faults) -> bool {
+    /// Why a request with this effect is refused, if it is.
+    pub fn refusal(&mut self, effect: Effect, faults: Faults) -> Option<Refusal> {
+        if effect.writes && self.strikes(faults.disk_full) {
+            return Some(Refusal::DiskFull);
+        }
+        self.collides(effect, faults).then_some(Refusal::Collision)
+    }
+
+    /// Whether it is, because of other transactions.
+    fn collides(&mut self, effect: Effect, faults: Faults) -> bool {
         let moment = match faults.failing {
             Failing::EachRequest => return effect.can_collide && self.strikes(faults.serialization_failure),
             Failing::FirstStatement => 1.0,

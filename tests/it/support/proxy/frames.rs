@@ -7,6 +7,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 
+use super::chance::Refusal;
+
 /// The tags of what a client asks.
 pub mod client {
     pub const QUERY: u8 = b'Q';
@@ -56,10 +58,14 @@ impl Frame {
         self.tag == server::ERROR && fields.any(|field| field.strip_prefix(b"C") == Some(state.as_bytes()))
     }
 
-    /// What the server says to a transaction that is to be tried again.
-    pub fn serialization_failure() -> Self {
-        let fields = b"SERROR\0VERROR\0C40001\0Mcould not serialize access, as the fault proxy will have it\0\0";
-        Self::new(server::ERROR, fields)
+    /// What the server says when it refuses something for this reason.
+    pub fn refusal(refusal: Refusal) -> Self {
+        let (state, message) = match refusal {
+            Refusal::Collision => ("40001", "could not serialize access"),
+            Refusal::DiskFull => ("53100", "could not extend file: No space left on device"),
+        };
+        let fields = format!("SERROR\0VERROR\0C{state}\0M{message}, as the fault proxy will have it\0\0");
+        Self::new(server::ERROR, fields.as_bytes())
     }
 
     /// A request of one text with one or more statements.

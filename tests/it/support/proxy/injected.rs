@@ -121,6 +121,26 @@ async fn a_statement_that_collides_has_written_nothing() {
 }
 
 #[tokio::test]
+async fn a_disk_that_is_full_takes_no_writes_and_answers_reads() {
+    let (database, proxy, mut client) = by_proxy(1).await;
+    insert(&client, 1).await.unwrap();
+    proxy.set(Faults {
+        disk_full: 1.0,
+        ..Faults::default()
+    });
+    assert_eq!(insert(&client, 2).await, Err(Some(SqlState::DISK_FULL)));
+    let transaction = client.transaction().await.unwrap();
+    let full = transaction.execute("INSERT INTO t VALUES (3)", &[]).await.unwrap_err();
+    assert_eq!(full.code(), Some(&SqlState::DISK_FULL));
+    transaction.rollback().await.unwrap();
+    assert_eq!(kept(&client).await, [1]);
+    proxy.set(Faults::default());
+    insert(&client, 4).await.unwrap();
+    assert_eq!(kept_in(&database).await, [1, 4]);
+    assert_eq!(proxy.counts().full, 2);
+}
+
+#[tokio::test]
 async fn a_transaction_that_collides_is_over_after_its_rollback() {
     let (database, proxy, mut client) = by_proxy(1).await;
     let transaction = client.transaction().await.unwrap();

@@ -37,6 +37,8 @@ pub struct Faults {
     pub serialization_failure: f64,
     /// What of a transaction then fails.
     pub failing: Failing,
+    /// That the server has no room for what a request writes (53100).
+    pub disk_full: f64,
     /// Cuts, swallowed answers and failures altogether, from now on.
     pub at_most: u64,
     /// What reaches the server later.
@@ -76,6 +78,7 @@ pub struct Counts {
     pub cut: u64,
     pub swallowed: u64,
     pub serialization_failures: u64,
+    pub full: u64,
 }
 
 /// The proxy, for as long as it is held.
@@ -118,6 +121,7 @@ impl Default for Faults {
             swallow_commit_answer: 0.0,
             serialization_failure: 0.0,
             failing: Failing::EachRequest,
+            disk_full: 0.0,
             at_most: u64::MAX,
             delay: None,
         }

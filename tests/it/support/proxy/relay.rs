@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::chance::Chance;
+use super::chance::{Chance, Refusal};
 use super::frames::{Frame, Frames, server};
 use super::requests::{Request, Requests, Sent};
 use super::statements::{Effect, Standing};
@@ -47,7 +47,8 @@ struct InFlight {
 
 enum Fate {
     Answered,
-    Replaced,
+    /// With what fails, and comes back as this.
+    Replaced(Refusal),
     /// With what the client does not get to see.
     Swallowed(BytesMut),
 }
@@ -158,8 +159,12 @@ impl Relay {
             return None;
         }
         let effect = Effect::of(&request.texts, self.standing);
-        let (fate, bytes) = if !request.is_rest && self.chance.collides(effect, faults) {
-            (Fate::Replaced, self.replace(effect))
+        let refusal = match request.is_rest {
+            true => None,
+            false => self.chance.refusal(effect, faults),
+        };
+        let (fate, bytes) = if let Some(refusal) = refusal {
+            (Fate::Replaced(refusal), self.replace(effect))
         } else {
             self.standing = effect.after;
             let swallowed = !request.is_rest && effect.commits && self.chance.strikes(faults.swallow_commit_answer);
@@ -207,12 +212,16 @@ impl Relay {
         }
         match &mut request.fate {
             Fate::Answered => self.tell(frame.bytes),
-            Fate::Replaced if frame.is_error(DIVISION_BY_ZERO) => {
-                self.tell(Frame::serialization_failure().bytes);
-                self.count(|counts| counts.serialization_failures += 1);
+            Fate::Replaced(refusal) if frame.is_error(DIVISION_BY_ZERO) => {
+                let refusal = *refusal;
+                self.tell(Frame::refusal(refusal).bytes);
+                self.count(|counts| match refusal {
+                    Refusal::Collision => counts.serialization_failures += 1,
+                    Refusal::DiskFull => counts.full += 1,
+                });
             }
-            Fate::Replaced if server::OF_REFUSALS.contains(&frame.tag) => self.tell(frame.bytes),
-            Fate::Replaced => {}
+            Fate::Replaced(_) if server::OF_REFUSALS.contains(&frame.tag) => self.tell(frame.bytes),
+            Fate::Replaced(_) => {}
             Fate::Swallowed(_) if is_ready => {
                 self.count(|counts| counts.swallowed += 1);
                 return None;

@@ -32,6 +32,8 @@ pub struct Effect {
     pub commits: bool,
     /// Whether another transaction could be the reason why it fails.
     pub can_collide: bool,
+    /// Whether it takes room.
+    pub writes: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ impl Effect {
             after: before,
             commits: false,
             can_collide: false,
+            writes: false,
         };
         for statement in texts.iter().flat_map(|text| bare_statements(text)) {
             effect.add(kind(&statement));
@@ -61,6 +64,7 @@ impl Effect {
     }
 
     fn add(&mut self, kind: Kind) {
+        self.writes |= kind == Kind::Write && self.after != Standing::Failed;
         match (kind, self.after) {
             (Kind::Begin, Standing::Idle) => self.after = Standing::Open,
             (Kind::Commit, Standing::Open) => {
