@@ -111,6 +111,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same, when what it kept from being read is only shown after an act that was done. Whoever
+    /// is told that the store could not must be able to rely on it that nothing was done.
+    #[must_use]
+    pub fn after_act(self) -> Self {
+        match self {
+            Self::Busy { .. } | Self::StoreUnavailable(_) => Self::OutcomeUnknown,
+            other => other,
+        }
+    }
+
     /// A value that cannot be used.
     pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid {

@@ -97,7 +97,7 @@ impl App {
             self.store.replace_hash(tenant, replaced).await?;
         }
         self.count_log_in(tenant, &found, address).await?;
-        self.existing_user_with_identities(tenant, found.user.id).await
+        self.user_after_act(tenant, found.user.id).await
     }
 
     /// Whose password this is at this connection, and what to keep of it from now on, if that

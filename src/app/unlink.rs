@@ -70,13 +70,7 @@ impl App {
             }
             let act = self.prepare(caller, &owner, identity, ending, last).await?;
             match self.store.unlink(caller.tenant, act).await? {
-                Acted::Done => {
-                    return self
-                        .store
-                        .find_user_with_identities(caller.tenant, &UserRef::Id(owner.user.id))
-                        .await?
-                        .ok_or(Error::NotFound(Noun::User));
-                }
+                Acted::Done => return self.user_after_act(caller.tenant, owner.user.id).await,
                 Acted::Changed => self.forget_key(caller.tenant, owner.user.id),
                 Acted::LastCredential => return Err(Error::LastCredential),
                 Acted::NoUser => return Err(Error::NotFound(Noun::User)),

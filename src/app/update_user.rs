@@ -129,7 +129,7 @@ impl App {
             }
             let update = self.apply(caller, &found.user, identity, &connection, changes, hash.clone());
             match self.store.update_user(caller.tenant, update).await? {
-                Acted::Done => return self.existing_user_with_identities(caller.tenant, found.user.id).await,
+                Acted::Done => return self.user_after_act(caller.tenant, found.user.id).await,
                 Acted::Changed => {}
                 Acted::NoUser => return Err(Error::NotFound(Noun::User)),
                 Acted::LoginTaken(kind) => return Err(Error::Conflict(kind.unique())),

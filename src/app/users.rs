@@ -3,6 +3,8 @@
 //! Where one is born decides what she logs in with: at a database connection, names that are
 //! unique there and a password. What is changed of her later is `update_user`.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::app::link::{Asserted, OnceKey};
@@ -16,6 +18,11 @@ use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::{ExposeSecret, SecretString};
 pub use crate::store::Page;
 use crate::store::{Created, Login, LoginKind, LoginName, NewIdentity, NewUser};
+
+/// How often a store with too much to do is asked for what an act has left, and how long after the
+/// time before: for five seconds.
+const SHOWN_AFTER_ACT: u32 = 50;
+const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 /// The longest password, in bytes, in every dialect.
 const PASSWORD_LIMIT_BYTES: usize = 72;
@@ -129,7 +136,7 @@ impl App {
             events,
         };
         match self.store.create_user(tenant, new).await? {
-            Created::Done => Ok((self.existing_user_with_identities(tenant, id).await?, false)),
+            Created::Done => Ok((self.user_after_act(tenant, id).await?, false)),
             Created::Repeated(done) => match request.once {
                 Some(once) if once.request == done.request => {
                     Ok((self.existing_user_with_identities(tenant, done.user).await?, true))
@@ -200,6 +207,18 @@ impl App {
             .find_user_with_identities(tenant, &UserRef::Id(id))
             .await?
             .ok_or(Error::NotFound(Noun::User))
+    }
+
+    /// A user as an act that was done has left her. The act stands, so a store that has too much to
+    /// do is asked again for a while.
+    pub(super) async fn user_after_act(&self, tenant: TenantId, id: UserId) -> Result<UserWithIdentities> {
+        for _ in 0..SHOWN_AFTER_ACT {
+            match self.existing_user_with_identities(tenant, id).await {
+                Err(Error::Busy { .. }) => tokio::time::sleep(SHOWN_EVERY).await,
+                shown => return shown.map_err(Error::after_act),
+            }
+        }
+        Err(Error::OutcomeUnknown)
     }
 
     pub(super) async fn hash_password(&self, connection: &Connection, password: &SecretString) -> Result<String> {

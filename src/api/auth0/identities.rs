@@ -67,8 +67,10 @@ pub async fn link(
         Second::Proved(token) => link_proved(&app, &caller, &user, &token).await?,
         Second::Named(named) => link_named(&app, &caller, &user, &named).await?,
     }
-    let linked = app.user_to_link(&caller, &user).await?;
-    let names = Names::of(&app, caller.tenant, &linked).await?;
+    let linked = app.user_to_link(&caller, &user).await.map_err(Error::after_act)?;
+    let names = Names::of(&app, caller.tenant, &linked)
+        .await
+        .map_err(Error::after_act)?;
     let shown = wire::identities(&names, &linked, OnPrimary::Show, &Tokens::default());
     Ok(wire::json(StatusCode::CREATED, &shown))
 }

@@ -24,6 +24,7 @@ use crate::app::search_users::Search;
 use crate::domain::email::is_address;
 use crate::domain::search::Sort;
 use crate::domain::{Caller, Object, Scope, UserWithIdentities};
+use crate::error::Error;
 use crate::web::body::USER_LIMIT_BYTES;
 use crate::web::path::Segments;
 use crate::web::query::Query;
@@ -39,7 +40,7 @@ pub async fn create(
     let new = user_bodies::NewUser::read(body)?;
     let request = new.at(&app.connections_of(caller.tenant).await?)?;
     let (made, _) = app.create_user(&caller, request).await.map_err(error::of_create)?;
-    let (shown, _) = show(&app, &caller, &made, WithTokens::No).await?;
+    let shown = show_changed(&app, &caller, &made).await?;
     Ok(wire::json(StatusCode::CREATED, &Value::Object(shown)))
 }
 
@@ -53,7 +54,7 @@ pub async fn find(
     let selection = Selection::of_user(&mut query)?;
     query.finish()?;
     let found = app.find_user(&caller, &names::user(&id)).await?;
-    let (shown, secrets) = show(&app, &caller, &found, WithTokens::IfAllowed).await?;
+    let (shown, secrets) = show(&app, &caller, &found).await?;
     Ok(answer(&selection.of(shown), secrets))
 }
 
@@ -66,7 +67,7 @@ pub async fn update(
 ) -> Result<Response, Problem> {
     let changes = user_bodies::changes(body)?;
     let updated = app.update_user(&caller, &names::user(&id), &changes).await;
-    let (shown, _) = show(&app, &caller, &updated.map_err(error::of_update)?, WithTokens::No).await?;
+    let shown = show_changed(&app, &caller, &updated.map_err(error::of_update)?).await?;
     Ok(wire::json(StatusCode::OK, &Value::Object(shown)))
 }
 
@@ -147,13 +148,6 @@ fn answer(shown: &Value, secrets: Secrets) -> Response {
     response
 }
 
-/// Whether the tokens of identities are shown to those who may see them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WithTokens {
-    IfAllowed,
-    No,
-}
-
 async fn show_all(
     app: &App,
     caller: &Caller,
@@ -162,24 +156,30 @@ async fn show_all(
 ) -> Result<(Vec<Value>, Secrets), Problem> {
     let (mut all, mut any) = (Vec::with_capacity(found.len()), Secrets::None);
     for found in found {
-        let (shown, secrets) = show(app, caller, found, WithTokens::IfAllowed).await?;
+        let (shown, secrets) = show(app, caller, found).await?;
         all.push(selection.of(shown));
         any = if secrets == Secrets::Some { secrets } else { any };
     }
     Ok((all, any))
 }
 
-async fn show(
-    app: &App,
-    caller: &Caller,
-    found: &UserWithIdentities,
-    with_tokens: WithTokens,
-) -> Result<(Object, Secrets), Problem> {
+/// A user as an act has left her, without tokens.
+async fn show_changed(app: &App, caller: &Caller, changed: &UserWithIdentities) -> Result<Object, Error> {
+    let tokens = Tokens {
+        now: app.now(),
+        ..Tokens::default()
+    };
+    let names = Names::of(app, caller.tenant, changed).await.map_err(Error::after_act)?;
+    Ok(wire::user(&names, changed, &tokens))
+}
+
+/// A user, with the tokens of her identities for those who may see them.
+async fn show(app: &App, caller: &Caller, found: &UserWithIdentities) -> Result<(Object, Secrets), Problem> {
     let mut tokens = Tokens {
         now: app.now(),
         ..Tokens::default()
     };
-    if with_tokens == WithTokens::IfAllowed && caller.scopes.has(Scope::ReadUserIdpTokens) {
+    if caller.scopes.has(Scope::ReadUserIdpTokens) {
         for identity in found.identities.iter().filter(|identity| identity.has_tokens) {
             if let Some(set) = app.read_tokens(caller, identity).await? {
                 tokens.sets.insert(identity.id, set);

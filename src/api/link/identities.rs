@@ -79,7 +79,11 @@ pub async fn link(
     }
     Ok((
         status,
-        Json(wire::IdentityBody::of(&app, caller.tenant, identity).await?),
+        Json(
+            wire::IdentityBody::of(&app, caller.tenant, identity)
+                .await
+                .map_err(Error::after_act)?,
+        ),
     )
         .into_response())
 }

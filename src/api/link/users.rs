@@ -94,7 +94,11 @@ pub async fn create(
     let (made, _) = app.create_user(&caller, request).await?;
     Ok((
         StatusCode::CREATED,
-        Json(wire::User::of(&app, caller.tenant, made).await?),
+        Json(
+            wire::User::of(&app, caller.tenant, made)
+                .await
+                .map_err(Error::after_act)?,
+        ),
     ))
 }
 
