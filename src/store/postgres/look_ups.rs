@@ -1,7 +1,9 @@
-//! Look-ups of accounts, as many as have gathered in one statement.
+//! Look-ups of accounts and of keys, as many as have gathered in one statement.
 //!
-//! What would surprise: a look-up that comes alone is sent by itself with the statement that
-//! every store uses, which the server runs faster than a batch of one.
+//! What would surprise: a look-up of an account that comes alone is sent by itself with the
+//! statement that every store uses, which the server runs faster than a batch of one. And keys are
+//! looked up one by one within their statement: while a database has no statistics, a list of owners may
+//! be looked for among all keys of a tenant.
 
 use tokio::sync::oneshot;
 
@@ -9,10 +11,10 @@ use super::act::{self, Around, Moment};
 use super::gather::Together;
 use super::lanes::Lane;
 use super::session::Conn;
-use crate::domain::UserWithIdentities;
+use crate::domain::{KeyOwner, UserWithIdentities, WrappedKey};
 use crate::id::{ConnectionId, TenantId};
 use crate::store::sql::identities::identity_columns;
-use crate::store::sql::rows::{Row, corrupt};
+use crate::store::sql::rows::{Row, ToValue as _, Value, corrupt};
 use crate::store::sql::users::{self, Gathering, user_columns};
 use crate::store::{StoreError, StoreResult};
 
@@ -34,6 +36,27 @@ impl Together for LookUp {
     }
 }
 
+/// Somebody asks for a key.
+pub(super) struct KeyLookUp {
+    pub owner: KeyOwner,
+    pub reply: oneshot::Sender<StoreResult<Option<WrappedKey>>>,
+}
+
+impl Together for KeyLookUp {
+    fn fits(&self, _: &[Self]) -> bool {
+        true
+    }
+
+    fn refuse(self, why: StoreError) {
+        let _ = self.reply.send(Err(why));
+    }
+}
+
+/// Each row has the key of one look-up, if there is one.
+pub(super) const KEYS: &str = "
+    SELECT asked.n, (SELECT keys.wrapped FROM keys WHERE keys.tenant = ?1 AND keys.owner = asked.owner)
+    FROM unnest(?2::bigint[], ?3::bytea[]) AS asked (n, owner)";
+
 /// Each row has the user's columns, those of one identity, and which look-up it answers.
 pub(super) const HOLDERS: &str = concat!(
     "SELECT ",
@@ -51,18 +74,8 @@ pub(super) const HOLDERS: &str = concat!(
 
 /// Answers them.
 pub(super) fn serve(lane: &mut Lane, around: &Around, tenant: TenantId, batch: Vec<LookUp>) {
-    match act::read(lane, around, Moment::Each, &|conn| read(conn, tenant, &batch)) {
-        Ok(found) => {
-            for (asked, found) in batch.into_iter().zip(found) {
-                let _ = asked.reply.send(Ok(found));
-            }
-        }
-        Err(error) => {
-            for asked in batch {
-                let _ = asked.reply.send(Err(error.clone()));
-            }
-        }
-    }
+    let found = act::read(lane, around, Moment::Each, &|conn| read(conn, tenant, &batch));
+    answer(batch.into_iter().map(|asked| asked.reply), found);
 }
 
 fn read(conn: &Conn<'_>, tenant: TenantId, batch: &[LookUp]) -> StoreResult<Vec<Option<UserWithIdentities>>> {
@@ -87,4 +100,45 @@ fn read(conn: &Conn<'_>, tenant: TenantId, batch: &[LookUp]) -> StoreResult<Vec<
             .take(&row)?;
     }
     Ok(found.into_iter().map(|gathering| gathering.0).collect())
+}
+
+/// Answers those who ask for keys.
+pub(super) fn serve_keys(lane: &mut Lane, around: &Around, tenant: TenantId, batch: Vec<KeyLookUp>) {
+    let found = act::read(lane, around, Moment::Each, &|conn| read_keys(conn, tenant, &batch));
+    answer(batch.into_iter().map(|asked| asked.reply), found);
+}
+
+/// Sends each what was found, or all of them why nothing was.
+fn answer<T>(replies: impl Iterator<Item = oneshot::Sender<StoreResult<T>>>, found: StoreResult<Vec<T>>) {
+    match found {
+        Ok(found) => replies.zip(found).for_each(|(reply, found)| {
+            // Whoever asked may have gone away.
+            let _ = reply.send(Ok(found));
+        }),
+        Err(error) => replies.for_each(|reply| {
+            let _ = reply.send(Err(error.clone()));
+        }),
+    }
+}
+
+fn bytes(owner: KeyOwner) -> StoreResult<Vec<u8>> {
+    match owner.to_value()? {
+        Value::Bytes(bytes) => Ok(bytes.into_owned()),
+        _ => Err(corrupt("the owner of a key is no bytes")),
+    }
+}
+
+fn read_keys(conn: &Conn<'_>, tenant: TenantId, batch: &[KeyLookUp]) -> StoreResult<Vec<Option<WrappedKey>>> {
+    let numbers: Vec<i64> = (0..).take(batch.len()).collect();
+    let owners: Vec<Vec<u8>> = batch
+        .iter()
+        .map(|asked| bytes(asked.owner))
+        .collect::<StoreResult<_>>()?;
+    let mut found = vec![None; batch.len()];
+    for row in &conn.query(KEYS, &[&tenant.number(), &numbers, &owners])? {
+        let row = Row(row);
+        let n: usize = row.get(0_usize)?;
+        *found.get_mut(n).ok_or_else(|| corrupt("a key answers no look-up"))? = row.get(1_usize)?;
+    }
+    Ok(found)
 }

@@ -4,7 +4,7 @@
 //! Acts and reads are those of `store/sql/`. Each runs on one of a few threads that own a
 //! connection (`lanes.rs`), an act in a transaction of its own that is tried again when others
 //! were in the way (`act.rs`). The two operations that there are most of have statements of their
-//! own, for as many as have gathered: links (`links.rs`) and look-ups (`look_ups.rs`).
+//! own, for as many as have gathered: links (`links.rs`) and look-ups (`look_ups.rs`), of keys too.
 //!
 //! What would surprise: nothing is kept in this process that others could not change, but for
 //! rows that are believed for a second ([`KNOWN_FOR`]); and the order of events is made when they
@@ -39,12 +39,12 @@ use self::gather::Gathered;
 pub use self::inspect::{check_schema, inspect, look_at_backend};
 use self::lanes::Lanes;
 use self::links::{Linking, Unsupported};
-use self::look_ups::LookUp;
+use self::look_ups::{KeyLookUp, LookUp};
 use self::migrate::Older;
 pub use self::migrate::steps;
 pub use self::refusal::OpenError;
 use crate::clock::{Clock, Random};
-use crate::domain::{Connection, UserWithIdentities};
+use crate::domain::{Connection, KeyOwner, UserWithIdentities, WrappedKey};
 use crate::id::TenantId;
 use crate::store::sql::keys::KeyRow;
 use crate::store::sql::known::Known;
@@ -71,6 +71,7 @@ pub struct Postgres {
     lanes: Lanes,
     links: Arc<Gathered<Linking>>,
     look_ups: Arc<Gathered<LookUp>>,
+    keys: Arc<Gathered<KeyLookUp>>,
     turns: Turns,
     known: Arc<Known>,
     around: Around,
@@ -104,10 +105,17 @@ impl SqlStore<Postgres> {
                 look_ups::serve(lane, &around, tenant, batch);
             })
         };
+        let keys = {
+            let around = around.clone();
+            Gathered::new(lanes.putter(), move |lane, tenant, batch| {
+                look_ups::serve_keys(lane, &around, tenant, batch);
+            })
+        };
         let engine = Postgres {
             lanes,
             links,
             look_ups,
+            keys,
             turns: Turns::new(),
             known,
             around,
@@ -201,6 +209,12 @@ impl Engine for Postgres {
             reply,
         };
         self.look_ups.add(tenant, look_up)?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    async fn find_key(&self, tenant: TenantId, owner: KeyOwner) -> StoreResult<Option<WrappedKey>> {
+        let (reply, answer) = oneshot::channel();
+        self.keys.add(tenant, KeyLookUp { owner, reply })?;
         answer.await.map_err(|_| closed())?
     }
 

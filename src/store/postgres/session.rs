@@ -19,6 +19,9 @@ use crate::store::sql::rows::{Cell, Cells, Row, ToValue, Value, corrupt};
 use crate::store::sql::{Sql, Step};
 use crate::store::{StoreError, StoreResult};
 
+/// So many rows that nobody wanted are a statement without its limit.
+const FETCHED_IN_VAIN: usize = 64;
+
 /// How many rows of very many are fetched at a time.
 const FETCHED: i32 = 500;
 
@@ -293,11 +296,13 @@ impl Sql for Conn<'_> {
         take: &mut dyn FnMut(&Row<'_>) -> StoreResult<Step>,
     ) -> StoreResult<()> {
         let values = Values::of(params)?;
-        for row in self.query(statement, &values.refs())? {
+        let mut rows = self.query(statement, &values.refs())?.into_iter();
+        for row in rows.by_ref() {
             if take(&Row(&row))? == Step::Enough {
                 break;
             }
         }
+        debug_assert!(rows.len() < FETCHED_IN_VAIN, "say LIMIT: {statement}");
         Ok(())
     }
 

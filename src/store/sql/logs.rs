@@ -75,7 +75,7 @@ impl<E: Engine> Logs for SqlStore<E> {
         let until = first_of(before);
         let due = move |sql: &dyn Sql| {
             sql.any(
-                "SELECT 1 FROM logs WHERE tenant = ?1 AND id < ?2",
+                "SELECT 1 FROM logs WHERE tenant = ?1 AND id < ?2 LIMIT 1",
                 params![tenant, until],
             )
         };

@@ -51,7 +51,7 @@ use self::known::Known;
 use self::rows::{Row, ToValue};
 pub use self::store::SqlStore;
 use crate::clock::Random;
-use crate::domain::{Connection, NewEvent, UserWithIdentities};
+use crate::domain::{Connection, KeyOwner, NewEvent, UserWithIdentities, WrappedKey};
 use crate::id::{ClientId, ConnectionId, TenantId, UserId};
 use crate::secret::Digest;
 use crate::store::ledger::Loss;
@@ -74,7 +74,8 @@ pub trait Sql {
     /// Those of the store.
     fn run(&self, statement: &str, params: &[&dyn ToValue]) -> StoreResult<usize>;
 
-    /// Hands over rows until it is enough, or there are no more.
+    /// Hands over rows until it is enough, or there are no more. All of them may be fetched before
+    /// the first is handed over, so a statement that could find many says itself how many it wants.
     ///
     /// # Errors
     /// Those of the store, and those of whoever takes a row.
@@ -302,6 +303,15 @@ pub trait Engine: Send + Sync + 'static {
         subject: String,
     ) -> impl Future<Output = StoreResult<Option<UserWithIdentities>>> + Send {
         self.read_one(move |sql| users::find_holder(sql, tenant, connection.id, &connection.issuer, &subject))
+    }
+
+    /// The key below a tenant's that somebody has.
+    fn find_key(
+        &self,
+        tenant: TenantId,
+        owner: KeyOwner,
+    ) -> impl Future<Output = StoreResult<Option<WrappedKey>>> + Send {
+        self.read_keys(move |sql| keys::find(sql, tenant, owner))
     }
 
     /// Sees to it that events that were written are listed, in an order that stays.

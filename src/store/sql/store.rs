@@ -199,7 +199,7 @@ impl<E: Engine> Store for SqlStore<E> {
     }
 
     async fn find_key(&self, tenant: TenantId, owner: KeyOwner) -> StoreResult<Option<WrappedKey>> {
-        self.engine.read_keys(move |sql| keys::find(sql, tenant, owner)).await
+        self.engine.find_key(tenant, owner).await
     }
 
     async fn sweep_keys(&self, owners: Vec<(TenantId, UserId)>) -> StoreResult<()> {

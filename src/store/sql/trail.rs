@@ -49,7 +49,7 @@ impl<E: Engine> Trail for SqlStore<E> {
             .read(move |sql| {
                 let after = head(sql, tenant)?.map_or(EventId::from_bytes([0; 12]), |head| head.event);
                 sql.any(
-                    "SELECT 1 FROM events WHERE tenant = ?1 AND (bucket, id) > (?2, ?3)",
+                    "SELECT 1 FROM events WHERE tenant = ?1 AND (bucket, id) > (?2, ?3) LIMIT 1",
                     params![tenant, bucket(after), after],
                 )
             })
