@@ -34,7 +34,7 @@ pub use reply::Json;
 pub use server::{Limits, Server};
 
 /// Tells the operator of what is no caller's fault. The one place where the core's errors
-/// go to the log; callers are told no more than what [`crate::error::Error`] displays.
+/// go to the log; callers are told what [`crate::error::Error`] displays.
 pub fn report(error: &crate::error::Error) {
     use crate::error::Error;
     match error {

@@ -93,11 +93,7 @@ impl IntoResponse for Problem {
             "title": status.canonical_reason(),
             "status": status.as_u16(),
             "code": code,
-            "detail": match &error {
-                // Why, is for operators: it may name what is behind.
-                Error::StoreUnavailable(_) => "the store is unavailable".to_owned(),
-                told => told.to_string(),
-            },
+            "detail": error.to_string(),
         });
         if let Some(members) = body.as_object_mut() {
             match &error {
