@@ -55,7 +55,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// How long work that came in a crowd may wait before it is refused itself.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
 
-/// Why the store cannot answer. Nothing of the act was kept.
+/// Why the store cannot answer. Nothing of the act was kept, unless it is [`StoreError::Unknown`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Disk full, input or output error, read-only file: reads may go on.

@@ -18,31 +18,26 @@ use crate::store::sql::rows::{Row, ToValue as _, Value, corrupt};
 use crate::store::sql::users::{self, Gathering, user_columns};
 use crate::store::{StoreError, StoreResult};
 
+/// A question, and who waits for the answer.
+pub(super) struct Asked<Q, A> {
+    pub question: Q,
+    pub reply: oneshot::Sender<StoreResult<A>>,
+}
+
 /// Somebody asks whose account this is.
-pub(super) struct LookUp {
+pub(super) type LookUp = Asked<Account, Option<UserWithIdentities>>;
+
+/// An account, by what is unique about it.
+pub(super) struct Account {
     pub connection: ConnectionId,
     pub issuer: String,
     pub subject: String,
-    pub reply: oneshot::Sender<StoreResult<Option<UserWithIdentities>>>,
-}
-
-impl Together for LookUp {
-    fn fits(&self, _: &[Self]) -> bool {
-        true
-    }
-
-    fn refuse(self, why: StoreError) {
-        let _ = self.reply.send(Err(why));
-    }
 }
 
 /// Somebody asks for a key.
-pub(super) struct KeyLookUp {
-    pub owner: KeyOwner,
-    pub reply: oneshot::Sender<StoreResult<Option<WrappedKey>>>,
-}
+pub(super) type KeyLookUp = Asked<KeyOwner, Option<WrappedKey>>;
 
-impl Together for KeyLookUp {
+impl<Q, A> Together for Asked<Q, A> {
     fn fits(&self, _: &[Self]) -> bool {
         true
     }
@@ -72,13 +67,37 @@ pub(super) const HOLDERS: &str = concat!(
      ORDER BY found.n, identities.position"
 );
 
-/// Answers them.
+/// Answers who asks whose accounts these are.
 pub(super) fn serve(lane: &mut Lane, around: &Around, tenant: TenantId, batch: Vec<LookUp>) {
-    let found = act::read(lane, around, Moment::Each, &|conn| read(conn, tenant, &batch));
-    answer(batch.into_iter().map(|asked| asked.reply), found);
+    answer(lane, around, batch, |conn, accounts| read(conn, tenant, accounts));
 }
 
-fn read(conn: &Conn<'_>, tenant: TenantId, batch: &[LookUp]) -> StoreResult<Vec<Option<UserWithIdentities>>> {
+/// Answers who asks for keys.
+pub(super) fn serve_keys(lane: &mut Lane, around: &Around, tenant: TenantId, batch: Vec<KeyLookUp>) {
+    answer(lane, around, batch, |conn, owners| read_keys(conn, tenant, owners));
+}
+
+/// Reads the answers to all questions at once, and sends each its own, or why there is none.
+fn answer<Q, A>(
+    lane: &mut Lane,
+    around: &Around,
+    batch: Vec<Asked<Q, A>>,
+    read: impl Fn(&Conn<'_>, &[Q]) -> StoreResult<Vec<A>>,
+) {
+    let asked = batch.into_iter().map(|asked| (asked.question, asked.reply));
+    let (questions, replies): (Vec<Q>, Vec<_>) = asked.unzip();
+    // Whoever asked may have gone away.
+    match act::read(lane, around, Moment::Each, &|conn| read(conn, &questions)) {
+        Ok(found) => replies.into_iter().zip(found).for_each(|(reply, found)| {
+            let _ = reply.send(Ok(found));
+        }),
+        Err(error) => replies.into_iter().for_each(|reply| {
+            let _ = reply.send(Err(error.clone()));
+        }),
+    }
+}
+
+fn read(conn: &Conn<'_>, tenant: TenantId, batch: &[Account]) -> StoreResult<Vec<Option<UserWithIdentities>>> {
     if let [one] = batch {
         let found = users::find_holder(conn, tenant, one.connection, &one.issuer, &one.subject)?;
         return Ok(vec![found]);
@@ -102,38 +121,16 @@ fn read(conn: &Conn<'_>, tenant: TenantId, batch: &[LookUp]) -> StoreResult<Vec<
     Ok(found.into_iter().map(|gathering| gathering.0).collect())
 }
 
-/// Answers those who ask for keys.
-pub(super) fn serve_keys(lane: &mut Lane, around: &Around, tenant: TenantId, batch: Vec<KeyLookUp>) {
-    let found = act::read(lane, around, Moment::Each, &|conn| read_keys(conn, tenant, &batch));
-    answer(batch.into_iter().map(|asked| asked.reply), found);
-}
-
-/// Sends each what was found, or all of them why nothing was.
-fn answer<T>(replies: impl Iterator<Item = oneshot::Sender<StoreResult<T>>>, found: StoreResult<Vec<T>>) {
-    match found {
-        Ok(found) => replies.zip(found).for_each(|(reply, found)| {
-            // Whoever asked may have gone away.
-            let _ = reply.send(Ok(found));
-        }),
-        Err(error) => replies.for_each(|reply| {
-            let _ = reply.send(Err(error.clone()));
-        }),
-    }
-}
-
-fn bytes(owner: KeyOwner) -> StoreResult<Vec<u8>> {
+fn bytes(owner: &KeyOwner) -> StoreResult<Vec<u8>> {
     match owner.to_value()? {
         Value::Bytes(bytes) => Ok(bytes.into_owned()),
         _ => Err(corrupt("the owner of a key is no bytes")),
     }
 }
 
-fn read_keys(conn: &Conn<'_>, tenant: TenantId, batch: &[KeyLookUp]) -> StoreResult<Vec<Option<WrappedKey>>> {
+fn read_keys(conn: &Conn<'_>, tenant: TenantId, batch: &[KeyOwner]) -> StoreResult<Vec<Option<WrappedKey>>> {
     let numbers: Vec<i64> = (0..).take(batch.len()).collect();
-    let owners: Vec<Vec<u8>> = batch
-        .iter()
-        .map(|asked| bytes(asked.owner))
-        .collect::<StoreResult<_>>()?;
+    let owners: Vec<Vec<u8>> = batch.iter().map(bytes).collect::<StoreResult<_>>()?;
     let mut found = vec![None; batch.len()];
     for row in &conn.query(KEYS, &[&tenant.number(), &numbers, &owners])? {
         let row = Row(row);

@@ -39,7 +39,7 @@ use self::gather::Gathered;
 pub use self::inspect::{check_schema, inspect, look_at_backend};
 use self::lanes::Lanes;
 use self::links::{Linking, Unsupported};
-use self::look_ups::{KeyLookUp, LookUp};
+use self::look_ups::{Account, KeyLookUp, LookUp};
 use self::migrate::Older;
 pub use self::migrate::steps;
 pub use self::refusal::OpenError;
@@ -201,20 +201,19 @@ impl Engine for Postgres {
         connection: Arc<Connection>,
         subject: String,
     ) -> StoreResult<Option<UserWithIdentities>> {
-        let (reply, answer) = oneshot::channel();
-        let look_up = LookUp {
+        let question = Account {
             connection: connection.id,
             issuer: connection.issuer.clone(),
             subject,
-            reply,
         };
-        self.look_ups.add(tenant, look_up)?;
+        let (reply, answer) = oneshot::channel();
+        self.look_ups.add(tenant, LookUp { question, reply })?;
         answer.await.map_err(|_| closed())?
     }
 
     async fn find_key(&self, tenant: TenantId, owner: KeyOwner) -> StoreResult<Option<WrappedKey>> {
         let (reply, answer) = oneshot::channel();
-        self.keys.add(tenant, KeyLookUp { owner, reply })?;
+        self.keys.add(tenant, KeyLookUp { question: owner, reply })?;
         answer.await.map_err(|_| closed())?
     }
 

@@ -1,17 +1,13 @@
 //! Exports: what may be asked, and what is in the files.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use oneself::api::auth0::jobs::runner;
-use oneself::clock::ManualClock;
 use serde_json::{Value, json};
 
 use super::jobs::{EXPORTS, exported, fetch, path_of, rows, run, run_all};
 use super::{DATABASE, PASSWORD, World, refused, refused_with, user_path};
-use crate::support::faulty::FaultyStore;
-use crate::support::server::{BEGINNING, TestServer};
 
 /// The users of an export in JSON.
 fn users(text: &str) -> Vec<Value> {
@@ -319,18 +315,7 @@ async fn whoever_is_there_throughout_is_exported_once_while_others_write() {
 
 #[tokio::test]
 async fn an_export_that_the_store_breaks_off_anywhere_is_whole_in_the_end() {
-    let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-    let mut faulty = None;
-    let server = TestServer::start_with(clock.clone(), clock, |store| {
-        let store = Arc::new(FaultyStore::new(store));
-        faulty = Some(store.clone());
-        store
-    })
-    .await;
-    let faulty = faulty.unwrap();
-    let tenant = server.tenant("acme").await;
-    let client = tenant.client().await;
-    let w = World { server, tenant, client };
+    let (w, faulty) = World::faulty().await;
     w.connection(json!({"name": "email", "strategy": "email"})).await;
     let ids = crowd(&w, 60).await;
     let mut broken = 0;

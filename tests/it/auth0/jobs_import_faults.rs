@@ -1,39 +1,20 @@
 //! Imports under a store that fails, and under two who work on one: no row is done twice.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use oneself::api::auth0::jobs::runner;
-use oneself::clock::ManualClock;
 use serde_json::{Value, json};
 
 use super::jobs::{path_of, run, run_all};
 use super::jobs_imports::{UPSERT, errors_of, summary};
 use super::jobs_uploads::upload;
 use super::{DATABASE, World};
-use crate::support::faulty::FaultyStore;
-use crate::support::server::{BEGINNING, TestServer};
-
-/// A world over a store that fails where it is told to.
-async fn faulty_world() -> (World, Arc<FaultyStore>) {
-    let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-    let mut faulty = None;
-    let server = TestServer::start_with(clock.clone(), clock, |store| {
-        let store = Arc::new(FaultyStore::new(store));
-        faulty = Some(store.clone());
-        store
-    })
-    .await;
-    let tenant = server.tenant("acme").await;
-    let client = tenant.client().await;
-    (World { server, tenant, client }, faulty.unwrap())
-}
 
 #[tokio::test]
 async fn an_import_that_the_store_breaks_off_anywhere_is_done_once_in_the_end() {
     let mut broken = 0;
     for n in 1.. {
-        let (w, faulty) = faulty_world().await;
+        let (w, faulty) = World::faulty().await;
         w.user("there").await;
         let rows = json!([{"email": "a@x.example", "user_id": "a"}, {"email": "THERE@x.example", "name": "New"},
             {"email": "x"}, {"email": "b@x.example", "user_id": "b"}]);

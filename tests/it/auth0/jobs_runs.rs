@@ -1,23 +1,18 @@
 //! Running jobs and sending their files: when a server stops, when the store fails, and when
 //! somebody meddles with what is kept.
 
-use std::sync::Arc;
-
 use oneself::api::auth0::jobs::runner;
-use oneself::clock::ManualClock;
 use serde_json::{Value, json};
 
 use super::jobs::{EXPORTS, fetch, follow, path_of, run, run_all};
 use super::jobs_exports::crowd;
 use super::jobs_uploads::upload;
 use super::{DATABASE, World};
-use crate::support::faulty::FaultyStore;
 use crate::support::http::raw;
-use crate::support::server::{BEGINNING, TestServer};
 
 #[tokio::test]
 async fn a_runner_that_stops_leaves_its_job_to_others() {
-    let (w, store) = faulty_world().await;
+    let (w, store) = World::faulty().await;
     w.connection(json!({"name": "email", "strategy": "email"})).await;
     let ids = crowd(&w, 60).await;
     let asked = w
@@ -40,21 +35,6 @@ async fn a_runner_that_stops_leaves_its_job_to_others() {
     assert!(0 < job.progress.done && job.progress.done < 60, "{:?}", job.progress);
     run(&w.server, &mut job).await;
     assert_eq!(fetch(&w, &asked).await.text().lines().count(), ids.len());
-}
-
-/// A world on a store that can be told to fail.
-async fn faulty_world() -> (World, Arc<FaultyStore>) {
-    let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-    let mut faulty = None;
-    let server = TestServer::start_with(clock.clone(), clock, |store| {
-        let store = Arc::new(FaultyStore::new(store));
-        faulty = Some(store.clone());
-        store
-    })
-    .await;
-    let tenant = server.tenant("acme").await;
-    let client = tenant.client().await;
-    (World { server, tenant, client }, faulty.unwrap())
 }
 
 /// An export that is done, and the bytes of a request for its file.
@@ -89,7 +69,7 @@ async fn announced_and_sent(w: &World, request: &str) -> (usize, usize) {
 
 #[tokio::test]
 async fn a_file_that_the_store_breaks_off_is_seen_to_be_short() {
-    let (w, faulty) = faulty_world().await;
+    let (w, faulty) = World::faulty().await;
     w.connection(json!({"name": "email", "strategy": "email"})).await;
     crowd(&w, 60).await;
     let (_, request) = ready(&w).await;

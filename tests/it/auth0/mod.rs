@@ -30,9 +30,12 @@ mod tenant;
 mod user_lists;
 mod users;
 
+use std::sync::Arc;
+
 use oneself::domain::{Scope, Scopes};
 use serde_json::{Value, json};
 
+use crate::support::faulty::FaultyStore;
 use crate::support::http::{Client, Reply};
 use crate::support::server::{Tenant, TestServer};
 
@@ -52,7 +55,16 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let server = TestServer::start().await;
+        Self::on(TestServer::start().await).await
+    }
+
+    /// The same on a store that fails on order.
+    async fn faulty() -> (Self, Arc<FaultyStore>) {
+        let (server, store) = TestServer::start_faulty().await;
+        (Self::on(server).await, store)
+    }
+
+    async fn on(server: TestServer) -> Self {
         let tenant = server.tenant("acme").await;
         let client = tenant.client().await;
         Self { server, tenant, client }

@@ -123,6 +123,12 @@ impl Installation {
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
+    /// A new client whose people log in with their passwords, as `client add` shows it.
+    pub fn add_web_client(&self) -> Value {
+        let added = ["client", "add", "--tenant", "acme", "--name", "web"];
+        self.answer(&[&added[..], &["--grant", "password-realm", "--json"]].concat())
+    }
+
     /// A disk for this installation that can lose power.
     pub fn shim(&self) -> Shim {
         Shim::new(&self.data(), self.folder())

@@ -76,18 +76,7 @@ fn person(n: usize) -> Value {
 }
 
 fn log_in(installation: &Installation, client: &mut Client, password: &str) -> u16 {
-    let made = [
-        "client",
-        "add",
-        "--tenant",
-        "acme",
-        "--name",
-        "web",
-        "--grant",
-        "password-realm",
-        "--json",
-    ];
-    let web = installation.answer(&made);
+    let web = installation.add_web_client();
     let request = json!({
         "grant_type": "http://auth0.com/oauth/grant-type/password-realm",
         "client_id": web["client_id"], "client_secret": web["client_secret"],

@@ -4,7 +4,6 @@
 use serde_json::{Value, json};
 
 use super::ROUTES;
-use super::faults::faulty;
 use crate::support::faulty::Fault;
 use crate::support::http::Reply;
 use crate::support::people::{DATABASE, PASSWORD, Side};
@@ -55,7 +54,7 @@ fn assert_shape(path: &str, reply: &Reply) {
 #[tokio::test]
 async fn sec_api_18_every_error_of_every_route_has_its_shape() {
     const CANARY: &str = "canary-of-the-caller";
-    let (server, store) = faulty().await;
+    let (server, store) = TestServer::start_faulty().await;
     let side = Side::new(&server, "acme").await;
     let nobody = server.client();
     let powerless = nobody.bearer(&side.tenant.token(oneself::domain::Scopes::NONE).await);

@@ -1,30 +1,14 @@
 //! The store fails in the middle: state is old or new, and nobody is let in (LNK-18, OPS-04).
 
-use std::sync::Arc;
-
-use oneself::clock::ManualClock;
 use oneself::domain::{Identity, KeyOwner};
 use serde_json::json;
 
 use super::ROUTES;
-use crate::support::faulty::{CANARY, Fault, FaultyStore};
+use crate::support::faulty::{CANARY, Fault};
 use crate::support::http::Reply;
 use crate::support::invariants;
 use crate::support::people::{DATABASE, PASSWORD, Person, Side};
-use crate::support::server::{BEGINNING, TestServer};
-
-/// A server whose store fails on order.
-pub async fn faulty() -> (TestServer, Arc<FaultyStore>) {
-    let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-    let mut faults = None;
-    let server = TestServer::start_with(clock.clone(), clock, |store| {
-        let faulty = Arc::new(FaultyStore::new(store));
-        faults = Some(faulty.clone());
-        faulty
-    })
-    .await;
-    (server, faults.unwrap())
-}
+use crate::support::server::TestServer;
 
 /// What there is, as numbers: users, identities, token sets, events.
 async fn counted(server: &TestServer, side: &Side) -> [usize; 4] {
@@ -75,7 +59,7 @@ async fn act(side: &Side, verb: &str, n: usize, (one, other, identity): &(Person
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sec_lnk_18_state_is_old_or_new_wherever_the_store_fails() {
-    let (server, store) = faulty().await;
+    let (server, store) = TestServer::start_faulty().await;
     let side = Side::new(&server, "acme").await;
     let mut n = 0;
     for verb in VERBS {
@@ -144,7 +128,7 @@ async fn assert_gone(server: &TestServer, side: &Side, verb: &str, (one, _, iden
 
 #[tokio::test]
 async fn sec_ops_04_a_check_that_cannot_be_made_denies() {
-    let (server, store) = faulty().await;
+    let (server, store) = TestServer::start_faulty().await;
     let side = Side::new(&server, "acme").await;
     let person = side.person("ines").await;
     let (user, _) = side.log_in(&server, &person).await;

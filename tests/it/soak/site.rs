@@ -50,17 +50,7 @@ impl Drop for Ending<'_> {
 impl Site {
     /// What is to be known of this server, once everything is there that its clients use.
     pub fn of(installation: &Installation, server: &Server) -> Self {
-        let web = installation.answer(&[
-            "client",
-            "add",
-            "--tenant",
-            "acme",
-            "--name",
-            "web",
-            "--grant",
-            "password-realm",
-            "--json",
-        ]);
+        let web = installation.add_web_client();
         let limited = installation.answer(&["tenant", "create", "limited", "--json"]);
         installation.answer(&["tenant", "set", "limited", LIMIT]);
         let mut client = server.client();

@@ -24,6 +24,7 @@ use oneself::web::{Front, Limits, Server};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::faulty::FaultyStore;
 use super::http::Client;
 use super::kept::Kept;
 
@@ -58,6 +59,19 @@ impl TestServer {
     pub async fn start_mailing(mailer: Option<Mailer>) -> Self {
         let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
         Self::start_whole(clock.clone(), clock, |store| store, "off", |_| mailer).await
+    }
+
+    /// One whose store fails on order.
+    pub async fn start_faulty() -> (Self, Arc<FaultyStore>) {
+        let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
+        let mut faulty = None;
+        let server = Self::start_with(clock.clone(), clock, |store| {
+            let store = Arc::new(FaultyStore::new(store));
+            faulty = Some(store.clone());
+            store
+        })
+        .await;
+        (server, faulty.unwrap())
     }
 
     /// The same with another clock than the one that the test moves, and with something around

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
 use oneself::app::Origins;
 use oneself::web::health::{Readiness, routes};
 use oneself::web::logging::{Form, Lines};
@@ -19,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::{Door, SLOW_ONES};
+use crate::support::authority::pem;
 use crate::support::http::Client;
 
 #[tokio::test]
@@ -248,16 +248,6 @@ fn certificate(directory: &tempfile::TempDir) -> (std::path::PathBuf, std::path:
     std::fs::write(&certificate, pem("CERTIFICATE", made.cert.der())).unwrap();
     std::fs::write(&key, pem("PRIVATE KEY", &made.signing_key.serialize_der())).unwrap();
     (certificate, key)
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(64)
-        .map(|line| std::str::from_utf8(line).unwrap())
-        .collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,16 +5,12 @@ mod oracle;
 mod reading;
 mod written;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use oneself::clock::ManualClock;
 use serde_json::{Value, json};
 
 use super::{DATABASE, PASSWORD, World, escaped, refused, refused_with, user_path};
-use crate::support::faulty::FaultyStore;
 use crate::support::http::Reply;
-use crate::support::server::{BEGINNING, TestServer};
 
 impl World {
     async fn search(&self, q: &str, more: &str) -> Reply {
@@ -423,17 +419,7 @@ async fn sec_api_02_hostile_queries_are_refused_and_the_server_lives() {
 
 #[tokio::test]
 async fn sec_api_02_a_search_that_takes_too_long_is_503() {
-    let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-    let mut faulty = None;
-    let server = TestServer::start_with(clock.clone(), clock, |store| {
-        let store = Arc::new(FaultyStore::new(store));
-        faulty = Some(store.clone());
-        store
-    })
-    .await;
-    let (faulty, tenant) = (faulty.unwrap(), server.tenant("acme").await);
-    let client = tenant.client().await;
-    let w = World { server, tenant, client };
+    let (w, faulty) = World::faulty().await;
     faulty.give_up(true);
     refused(&w.search("name:*jan*", "").await, 503, "search_timeout");
     refused(&w.search("*", "").await, 400, "invalid_query_string");
