@@ -270,6 +270,7 @@ impl Filled {
             user,
             born,
             more: Vec::new(),
+            bag: None,
             key: None,
             once: None,
             events: vec![self.event(id, kind)],

@@ -184,6 +184,16 @@ impl ClientId {
         Self { tenant, own }
     }
 
+    /// The client that stands for whoever comes by a dialect in which a tenant has no clients. It is
+    /// kept nowhere, and no other has its id: theirs are random.
+    pub fn of_dialect(tenant: TenantId, dialect: &[u8]) -> Self {
+        let mut own = [0; 8];
+        for (to, from) in own.iter_mut().zip(dialect) {
+            *to = *from;
+        }
+        Self { tenant, own }
+    }
+
     /// The tenant that the client belongs to, if it exists.
     pub const fn tenant(self) -> TenantId {
         self.tenant
@@ -263,6 +273,8 @@ mod tests {
         let client = ClientId::from_bytes([1; 16]).unwrap();
         assert_eq!(client.to_string().parse(), Ok(client));
         assert_eq!(client.tenant(), TenantId::from_number(0x0101_0101_0101_0101));
+        let of_kii = ClientId::of_dialect(client.tenant(), b"kii");
+        assert_eq!(of_kii.to_string(), "01010101010101016b69690000000000");
     }
 
     #[test]

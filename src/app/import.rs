@@ -319,6 +319,7 @@ impl App {
             user,
             born,
             more: ready,
+            bag: None,
             key: key.map(|(_, used)| used),
             once: None,
             events,

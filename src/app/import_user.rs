@@ -107,6 +107,7 @@ fn changes(connection: &Connection, request: &UserRequest) -> UserChanges {
         user_metadata: request.user_metadata.clone(),
         app_metadata: request.app_metadata.clone(),
         replace_metadata: true,
+        bag: None,
         connection: Some(connection.name.clone()),
         password: None,
     }

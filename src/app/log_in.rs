@@ -275,6 +275,7 @@ impl App {
             login: None,
             identity_profile: None,
             event: None,
+            bag: None,
             spend: None,
         };
         self.store.update_user(tenant, update).await?;

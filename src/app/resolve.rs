@@ -1,8 +1,11 @@
 //! `resolve`: whose account is this?
 
 use crate::app::App;
-use crate::domain::{Caller, Connection, ConnectionRef, IdentityKey, Scope, UserRef, UserWithIdentities};
+use crate::domain::{
+    Caller, Connection, ConnectionRef, Dialect, IdentityKey, Object, Scope, UserRef, UserWithIdentities,
+};
 use crate::error::{Error, Noun, Result};
+use crate::id::UserId;
 
 /// Where an account of a provider is.
 #[derive(Debug)]
@@ -82,5 +85,16 @@ impl App {
             return Err(Error::NotYourself);
         }
         found.ok_or(Error::NotFound(Noun::User))
+    }
+
+    /// What a dialect keeps with a user; nothing when it keeps nothing, or there is no such user.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`], [`Error::NotYourself`].
+    pub async fn find_bag(&self, caller: &Caller, user: UserId, dialect: Dialect) -> Result<Object> {
+        const OVER_ALL: &[Scope] = &[Scope::ReadUsers];
+        const EITHER: &[Scope] = &[Scope::ReadUsers, Scope::ReadCurrentUser];
+        caller.needs_over(user, OVER_ALL, &[Scope::ReadCurrentUser], EITHER)?;
+        Ok(self.store.find_bag(caller.tenant, user, dialect).await?)
     }
 }

@@ -36,6 +36,7 @@ impl App {
                 login: None,
                 identity_profile: None,
                 event: Some(event),
+                bag: None,
                 spend: None,
             };
             match self.store.update_user(caller.tenant, update).await? {

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::app::link::ATTEMPTS;
 use crate::app::users::{check_username, fold_names, login_names};
 use crate::domain::{
-    Caller, Connection, ConnectionRef, EventKind, Identity, NewEvent, Object, Profile, Scope, User, UserRef,
+    Caller, Connection, ConnectionRef, Dialect, EventKind, Identity, NewEvent, Object, Profile, Scope, User, UserRef,
     UserWithIdentities,
 };
 use crate::error::{Error, Noun, Result};
@@ -36,6 +36,8 @@ pub struct UserChanges {
     pub app_metadata: Option<Object>,
     /// Whether a bag takes the place of the one that is there, whole.
     pub replace_metadata: bool,
+    /// What a dialect keeps with her from now on.
+    pub bag: Option<(Dialect, Object)>,
     /// The connection of the identity that log-in names and password belong to; `None` is
     /// the primary.
     pub connection: Option<String>,
@@ -241,6 +243,7 @@ impl App {
                 at: now,
                 sealed: None,
             }),
+            bag: changes.bag.clone(),
             spend: None,
         }
     }
@@ -261,6 +264,7 @@ impl UserChanges {
         also(self.password.is_some(), "password");
         also(self.user_metadata.is_some(), "user_metadata");
         also(self.app_metadata.is_some(), "app_metadata");
+        names.extend(self.bag.as_ref().map(|(dialect, _)| dialect.name()));
         names
     }
 }
@@ -293,7 +297,7 @@ fn check_changeable(connection: &Connection, changes: &UserChanges) -> Result<()
         Some("on_first_login" | "never_on_login")
     );
     match changes.names().into_iter().find(|name| match *name {
-        "blocked" | "user_metadata" | "app_metadata" => false,
+        "blocked" | "user_metadata" | "app_metadata" | "kii" | "knodes" => false,
         "name" | "nickname" | "given_name" | "family_name" | "picture" => !names_are_ours,
         _ => true,
     }) {

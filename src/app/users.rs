@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::app::link::{Asserted, OnceKey};
 use crate::app::{App, ImportedHash};
 use crate::domain::{
-    Caller, Connection, ConnectionRef, EventKind, ExternalIdentity, NewEvent, Object, Profile, Proof, Scope, User,
-    UserRef, UserWithIdentities, connection,
+    Caller, Connection, ConnectionRef, Dialect, EventKind, ExternalIdentity, NewEvent, Object, Profile, Proof, Scope,
+    User, UserRef, UserWithIdentities, connection,
 };
 use crate::error::{Error, Noun, Result, Unique};
 use crate::id::{IdentityId, TenantId, UserId};
@@ -51,6 +51,8 @@ pub struct UserRequest {
     pub app_metadata: Option<Object>,
     /// An account of hers elsewhere, attached in the same act.
     pub also: Option<Asserted>,
+    /// What a dialect keeps with her.
+    pub bag: Option<(Dialect, Object)>,
     /// That the request takes effect once.
     pub once: Option<OnceKey>,
 }
@@ -131,6 +133,7 @@ impl App {
             user,
             born,
             more,
+            bag: request.bag,
             key,
             once,
             events,

@@ -214,6 +214,7 @@ impl App {
                 at: now,
                 sealed: None,
             }),
+            bag: None,
             spend: Some(Spend {
                 token: Digest::of(text.as_bytes()),
                 until: ticket.said.ends_at(),

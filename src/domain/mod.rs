@@ -29,7 +29,7 @@ pub use rate::{Quota, Rate, RateLimit};
 pub use scope::{Scope, Scopes};
 pub use tenant::{Client, Grant, Settings, Tenant};
 pub use token_set::TokenSet;
-pub use user::{User, UserRef, UserWithIdentities};
+pub use user::{Dialect, User, UserRef, UserWithIdentities};
 
 /// A JSON object that the core keeps and never looks into.
 pub type Object = serde_json::Map<String, serde_json::Value>;

@@ -115,6 +115,25 @@ impl UserWithIdentities {
     }
 }
 
+/// An interface that keeps with a user what it shares with no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Kii Cloud's.
+    Kii,
+    /// Knodes'.
+    Knodes,
+}
+
+impl Dialect {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kii => "kii",
+            Self::Knodes => "knodes",
+        }
+    }
+}
+
 /// How a caller names a user, in any dialect's spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {

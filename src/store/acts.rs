@@ -7,8 +7,8 @@
 use jiff::Timestamp;
 
 use crate::domain::{
-    Actor, Client, Connection, ExternalIdentity, Identity, KeyOwner, NewEvent, Profile, Proof, Scopes, Tenant, User,
-    WrappedKey,
+    Actor, Client, Connection, Dialect, ExternalIdentity, Identity, KeyOwner, NewEvent, Object, Profile, Proof, Scopes,
+    Tenant, User, WrappedKey,
 };
 use crate::error::Unique;
 use crate::id::{IdentityId, UserId};
@@ -170,6 +170,8 @@ pub struct NewUser {
     pub born: NewIdentity,
     /// Further identities, attached in the same act.
     pub more: Vec<NewIdentity>,
+    /// What a dialect keeps with her.
+    pub bag: Option<(Dialect, Object)>,
     /// The key that `tokens` and events were sealed under.
     pub key: Option<UsedKey>,
     /// Marks the request as done, if it carried an idempotency key.
@@ -293,6 +295,8 @@ pub struct UserUpdate {
     pub login: Option<(IdentityId, Login)>,
     /// A new profile of one secondary identity; `None` keeps it.
     pub identity_profile: Option<(IdentityId, Profile)>,
+    /// What a dialect keeps with her from now on; `None` keeps what it is.
+    pub bag: Option<(Dialect, Object)>,
     /// `user.updated`, or none for a log-in that is only counted.
     pub event: Option<NewEvent>,
     /// What allows it, if that may be used once.

@@ -41,8 +41,8 @@ pub use self::search::{Search, Searched};
 pub use self::trail::{Head, Trail};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
-    Actor, Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
-    UserRef, UserWithIdentities, WrappedKey,
+    Actor, Client, Connection, ConnectionRef, Dialect, Event, Identity, IdentityKey, KeyOwner, NewEvent, Object,
+    Settings, Tenant, User, UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::error::Error;
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
@@ -196,6 +196,8 @@ pub trait Store: Imports + Jobs + Logs + Passwords + Trail + Send + Sync {
     async fn find_former_user(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<UserId>>;
     /// The sealed token set of an identity.
     async fn find_tokens(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<Sealed>>;
+    /// What a dialect keeps with a user; nothing when it keeps nothing.
+    async fn find_bag(&self, tenant: TenantId, user: UserId, dialect: Dialect) -> StoreResult<Object>;
     /// A page of users, with identities.
     async fn list_users(&self, tenant: TenantId, page: Page) -> StoreResult<Vec<UserWithIdentities>>;
     /// The users whose own e-mail is exactly this, oldest first, at most 100.

@@ -179,6 +179,7 @@ async fn a_blocked_person_keeps_the_hash_that_came() {
         user,
         expected_version,
         login: None,
+        bag: None,
         spend: None,
         identity_profile: None,
         event: None,

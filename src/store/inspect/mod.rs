@@ -22,7 +22,7 @@ use crate::store::{StoreError, StoreResult, StoredSigningKey};
 const COMPARED_AT_ONCE: u64 = 250_000;
 
 /// What is asked of the data alone: what it is called, and which rows show it.
-const OF_DATA: [(&str, &str); 17] = [
+const OF_DATA: [(&str, &str); 18] = [
     (
         "I1: accounts that belong to two users",
         "SELECT subject FROM identities GROUP BY tenant, connection, issuer, subject HAVING count(*) > 1",
@@ -92,6 +92,11 @@ const OF_DATA: [(&str, &str); 17] = [
         "terms of search of users who are not there",
         "SELECT DISTINCT user_id FROM terms AS x
          WHERE NOT EXISTS (SELECT 1 FROM users AS u WHERE u.tenant = x.tenant AND u.id = x.user_id)",
+    ),
+    (
+        "what dialects keep with users who are not there",
+        "SELECT user_id FROM user_bags AS b
+         WHERE NOT EXISTS (SELECT 1 FROM users AS u WHERE u.tenant = b.tenant AND u.id = b.user_id)",
     ),
     (
         "parts of files of jobs that are not there",

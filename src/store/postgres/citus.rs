@@ -15,12 +15,13 @@ use super::refusal::{OpenError, connect};
 const FIRST: &str = "oneself.users";
 
 /// The others that have a tenant.
-const BESIDE: [&str; 23] = [
+const BESIDE: [&str; 24] = [
     "oneself.clients",
     "oneself.web_origins",
     "oneself.connections",
     "oneself.day_counts",
     "oneself.last_login_days",
+    "oneself.user_bags",
     "oneself.identities",
     "oneself.terms",
     "oneself.token_sets",

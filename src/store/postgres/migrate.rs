@@ -15,7 +15,7 @@ use super::isolation;
 use super::refusal::{OpenError, connect, is_forbidden, may_not_make, may_not_use};
 
 /// The migrations, oldest first.
-pub(super) const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+pub(super) const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// For how long a step is tried again when another server runs it too.
 const PATIENCE: Duration = Duration::from_secs(20);

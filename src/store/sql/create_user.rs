@@ -6,7 +6,7 @@
 
 use super::rows::{corrupt, params};
 use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
-use super::{days, identities, logins, logs, once, tenants, terms, users};
+use super::{bags, days, identities, logins, logs, once, tenants, terms, users};
 use crate::domain::{IdentityKey, NewEvent};
 use crate::id::{TenantId, UserId};
 use crate::secret::Digest;
@@ -53,6 +53,7 @@ fn create(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Ve
         return Err(Stop::refused(Created::BirthplaceTaken));
     }
     users::put(tx.sql(), tenant, user)?;
+    bags::put(tx.sql(), tenant, user.id, new.bag.as_ref())?;
     for (identity, position) in std::iter::once(born).chain(more).zip(0..) {
         if identities::insert(tx.sql(), tenant, user.id, position, user.updated_at, identity)?.is_none() {
             return Err(Stop::refused(Created::IdentityTaken));

@@ -12,6 +12,7 @@
 //! somebody was faster and the act is run again. Parameters are written `?1`, `?2`.
 
 pub(super) mod absorb;
+pub(super) mod bags;
 pub(super) mod clients;
 pub(super) mod connections;
 pub(super) mod create_user;

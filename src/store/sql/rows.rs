@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::job::{JobKind, JobStatus};
-use crate::domain::{Actor, KeyOwner, Proof, WrappedKey};
+use crate::domain::{Actor, Dialect, KeyOwner, Proof, WrappedKey};
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, JobId, LogId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{LoginKind, StoreError, StoreResult};
@@ -401,6 +401,12 @@ const fn proof_number(proof: Proof) -> i64 {
         Proof::AudienceChecked => 3,
         Proof::CodeFlow => 4,
         Proof::TwoProof => 5,
+    }
+}
+
+impl ToValue for Dialect {
+    fn to_value(&self) -> StoreResult<Value<'_>> {
+        Ok(Value::Text(Cow::Borrowed(self.name())))
     }
 }
 

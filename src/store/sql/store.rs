@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use super::keys::KeyRow;
 use super::rows::{corrupt, params};
 use super::{
-    Engine, NewKeys, Stop, absorb, clients, connections, create_user, days, events, identities, keys, link, logins,
-    once, tenants, unlink, users,
+    Engine, NewKeys, Stop, absorb, bags, clients, connections, create_user, days, events, identities, keys, link,
+    logins, once, tenants, unlink, users,
 };
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
-    Actor, Client, Connection, ConnectionRef, Event, Identity, IdentityKey, KeyOwner, NewEvent, Settings, Tenant, User,
-    UserRef, UserWithIdentities, WrappedKey,
+    Actor, Client, Connection, ConnectionRef, Dialect, Event, Identity, IdentityKey, KeyOwner, NewEvent, Object,
+    Settings, Tenant, User, UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
@@ -309,6 +309,12 @@ impl<E: Engine> Store for SqlStore<E> {
     async fn find_tokens(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<Sealed>> {
         self.engine
             .read_one(move |sql| identities::find_tokens(sql, tenant, identity))
+            .await
+    }
+
+    async fn find_bag(&self, tenant: TenantId, user: UserId, dialect: Dialect) -> StoreResult<Object> {
+        self.engine
+            .read_one(move |sql| bags::find(sql, tenant, user, dialect))
             .await
     }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::identities::identity_columns;
 use super::rows::{Json, Millis, Row, ToValue, corrupt, params};
-use super::{days, identities, logins, once, tenants, terms};
+use super::{bags, days, identities, logins, once, tenants, terms};
 use crate::domain::user::{Birthplace, KeptCredential, Logins};
 use crate::domain::{ConnectionRef, Profile, User, UserRef, UserWithIdentities};
 use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
@@ -384,6 +384,7 @@ pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict
     once::spend(tx, tenant, update.spend.as_ref())?;
     lose_before(tx, tenant, &old, update);
     put(tx.sql(), tenant, &update.user)?;
+    bags::put(tx.sql(), tenant, id, update.bag.as_ref())?;
     terms::update_user(tx.sql(), tenant, &old)?;
     match (&update.event, update.user.logins.last_at) {
         (Some(event), _) => tx.record(tenant, event)?,
@@ -393,8 +394,9 @@ pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict
     Ok(Acted::Done)
 }
 
-/// Removes the row of a user.
+/// Removes the row of a user, and what only she has beside it.
 pub fn delete(sql: &dyn Sql, tenant: TenantId, id: UserId) -> StoreResult<()> {
     sql.run("DELETE FROM users WHERE tenant = ?1 AND id = ?2", params![tenant, id])?;
+    bags::forget(sql, tenant, id)?;
     days::forget(sql, tenant, id)
 }

@@ -120,6 +120,7 @@ impl Database {
             migrations: &[
                 include_str!("migrations/0001_data.sql"),
                 include_str!("migrations/0002_day_counts.sql"),
+                include_str!("migrations/0003_user_bags.sql"),
             ],
             synchronous: options.synchronous(),
         }

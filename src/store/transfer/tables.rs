@@ -41,7 +41,7 @@ const fn data(name: &'static str, key: &'static [&'static str]) -> Table {
 }
 
 /// All of them.
-pub const TABLES: [Table; 25] = [
+pub const TABLES: [Table; 26] = [
     keys("key_check", &["id"]),
     keys("tenant_keys", &["tenant"]),
     keys("keys", &["tenant", "owner"]),
@@ -51,6 +51,7 @@ pub const TABLES: [Table; 25] = [
     data("web_origins", &["tenant", "client", "origin"]),
     data("connections", &["tenant", "id"]),
     data("users", &["tenant", "id"]),
+    data("user_bags", &["tenant", "user_id", "dialect"]),
     data("identities", &["tenant", "user_id", "position"]),
     data("token_sets", &["tenant", "identity"]),
     data("terms", &["tenant", "path", "value", "user_id", "identity"]),

@@ -202,6 +202,7 @@ async fn days_are_counted_as_things_happen() {
             user,
             expected_version,
             login: None,
+            bag: None,
             spend: None,
             identity_profile: None,
             event: None,

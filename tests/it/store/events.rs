@@ -66,6 +66,7 @@ async fn every_kind_of_event_comes_back_as_it_was_given() {
             login: None,
             identity_profile: None,
             event: Some(event.clone()),
+            bag: None,
             spend: None,
         };
         w.store.update_user(w.tenant, update).await.unwrap();

@@ -167,6 +167,7 @@ async fn sec_ops_05_revoked_credentials_and_spent_proofs_stay_so() {
     let update = UserUpdate {
         expected_version: now.user.version - 1,
         login: Some((now.identities[0].id, login("$new"))),
+        bag: None,
         spend: None,
         identity_profile: None,
         event: Some(w.event(

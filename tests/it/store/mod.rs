@@ -4,6 +4,7 @@
 //! further database gets a line in `World::new` and passes the same files.
 
 mod absorb;
+mod bags;
 mod changes;
 mod events;
 mod files;

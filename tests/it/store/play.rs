@@ -195,6 +195,7 @@ impl Player {
                     user: next,
                     expected_version: version,
                     login: login.then(|| (identity.id, self.some_login())),
+                    bag: None,
                     spend: None,
                     identity_profile: None,
                     event: Some(self.w.event(user, kind)),

@@ -167,6 +167,7 @@ async fn every_act_keeps_what_users_are_found_by() {
             user,
             expected_version: found.user.version,
             login: None,
+            bag: None,
             spend: None,
             identity_profile: None,
             event: None,

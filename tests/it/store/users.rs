@@ -231,6 +231,7 @@ async fn a_user_is_changed_from_the_version_that_was_read() {
             updated_at: w.now(),
             ..now.user.clone()
         },
+        bag: None,
         spend: None,
         expected_version: now.user.version,
         login: Some((
@@ -289,6 +290,7 @@ async fn a_user_is_changed_from_the_version_that_was_read() {
         login,
         identity_profile,
         event: None,
+        bag: None,
         spend: None,
     };
     let taken = Login {

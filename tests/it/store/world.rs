@@ -165,6 +165,7 @@ impl World {
             user,
             born,
             more: Vec::new(),
+            bag: None,
             key: None,
             once: None,
             events: vec![event],

@@ -212,6 +212,7 @@ delegate! {
     fn find_identity(tenant: TenantId, key: &IdentityKey) -> Option<Identity>;
     fn find_former_user(tenant: TenantId, identity: IdentityId) -> Option<UserId>;
     fn find_tokens(tenant: TenantId, identity: IdentityId) -> Option<Sealed>;
+    fn find_bag(tenant: TenantId, user: UserId, dialect: Dialect) -> Object;
     fn list_users(tenant: TenantId, page: Page) -> Vec<UserWithIdentities>;
     fn list_users_by_email(tenant: TenantId, email: &str) -> Vec<UserWithIdentities>;
     fn find_login(tenant: TenantId, connection: ConnectionId, name: &LoginName) -> Option<(Identity, Option<String>)>;

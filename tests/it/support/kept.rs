@@ -14,7 +14,10 @@ use oneself::store::sqlite::{SqliteOptions, SqliteStore};
 use super::database::{Database, fresh_like};
 
 /// What names the template has in common with the schema that is in it.
-const SCHEMA: &str = include_str!("../../../src/store/postgres/migrations/0001.sql");
+const SCHEMA: &str = concat!(
+    include_str!("../../../src/store/postgres/migrations/0001.sql"),
+    include_str!("../../../src/store/postgres/migrations/0002.sql"),
+);
 
 /// How many connections a store of a test has: many tests run at once.
 const CONNECTIONS: usize = 4;

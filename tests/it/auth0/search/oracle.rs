@@ -133,6 +133,7 @@ impl People {
                 user: self.chance.user(id, self.clock.now()),
                 born,
                 more: Vec::new(),
+                bag: None,
                 key: None,
                 once: None,
                 events: vec![self.event(id, kind)],
