@@ -25,4 +25,6 @@ pub mod web;
 
 pub mod api;
 
+pub mod sandbox;
+
 pub mod command;

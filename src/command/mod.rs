@@ -25,6 +25,7 @@ mod orders;
 mod render;
 mod report;
 mod root_key;
+mod sandbox;
 mod serve;
 mod tenant;
 
@@ -69,6 +70,7 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Keys),
     Migrate(migrate::Migrate),
+    Sandbox(sandbox::Sandbox),
 }
 
 /// Which installation is meant: what every command takes.
@@ -128,6 +130,7 @@ impl CommandLine {
             Command::Import(command) => command.run(&place),
             Command::Keys(command) => command.run(&place),
             Command::Migrate(command) => command.run(&place),
+            Command::Sandbox(command) => command.run(&place),
         }
     }
 }

@@ -22,6 +22,7 @@ mod made_up;
 mod overload;
 mod passwords;
 mod races;
+mod sandbox;
 mod sdk;
 mod security;
 mod servers;

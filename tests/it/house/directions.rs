@@ -12,7 +12,7 @@ use syn::visit::Visit;
 const FREE: [&str; 5] = ["error", "id", "clock", "secret", "config"];
 
 /// What else a module may name of ours. Lower modules come first.
-const TABLE: [(&str, &[&str]); 16] = [
+const TABLE: [(&str, &[&str]); 17] = [
     ("clock", &[]),
     ("secret", &[]),
     ("id", &[]),
@@ -26,10 +26,11 @@ const TABLE: [(&str, &[&str]); 16] = [
     ("app", &["domain", "jwt", "mail", "store", "vault"]),
     ("web", &["app", "domain"]),
     ("api", &["api", "web", "app", "domain"]),
+    ("sandbox", &[]),
     (
         "command",
         &[
-            "domain", "jwt", "mail", "store", "vault", "app", "web", "api", "command",
+            "domain", "jwt", "mail", "store", "vault", "app", "web", "api", "sandbox", "command",
         ],
     ),
     ("lib", &["command"]),

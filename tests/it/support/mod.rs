@@ -8,6 +8,7 @@ pub mod invariants;
 pub mod kept;
 pub mod people;
 pub mod proxy;
+pub mod sandbox;
 pub mod seeking;
 pub mod server;
 pub mod shape;

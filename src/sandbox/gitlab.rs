@@ -1,0 +1,92 @@
+//! GitLab: token info, the user, and its OpenID Connect.
+//!
+//! Token info answers as Doorkeeper does, on which GitLab is built: what is not good is an invalid token,
+//! whatever became of it. The API says more.
+
+use serde_json::json;
+
+use super::answer::Answer;
+use super::call::Call;
+use super::network::Network;
+use super::oauth2;
+use super::oidc::{self, Endpoints};
+use super::world::{Standing, World};
+
+/// Answers a request; nothing when there is nothing at its path.
+pub fn answer(world: &World, call: &Call) -> Option<Answer> {
+    match (call.method.as_str(), call.path.as_str()) {
+        ("GET", "/oauth/token/info") => Some(token_info(world, call)),
+        ("GET", "/api/v4/user") => Some(user(world, call)),
+        ("GET" | "POST", "/oauth/userinfo") => Some(oauth2::userinfo(world, call, oauth2::standard_claims)),
+        ("GET", "/oauth/discovery/keys") => Some(oidc::key_set(world, Network::GitLab, &json!({}))),
+        ("GET", "/.well-known/openid-configuration") => Some(oidc::discovery(
+            world,
+            &Endpoints {
+                issuer: "https://gitlab.com",
+                authorization: "https://gitlab.com/oauth/authorize",
+                token: "https://gitlab.com/oauth/token",
+                userinfo: Some("https://gitlab.com/oauth/userinfo"),
+                keys: "https://gitlab.com/oauth/discovery/keys",
+                revocation: Some("https://gitlab.com/oauth/revoke"),
+                introspection: Some("https://gitlab.com/oauth/introspect"),
+            },
+        )),
+        ("POST", "/oauth/introspect") => Some(oauth2::introspect(world, call)),
+        _ => None,
+    }
+}
+
+fn token_info(world: &World, call: &Call) -> Answer {
+    let text = call.bearer().or_else(|| call.parameter("access_token"));
+    let Ok(found) = world.good(call, text) else {
+        return oauth2::bad_token(None);
+    };
+    let left = found
+        .token
+        .expires_at
+        .map(|at| at.as_second().saturating_sub(world.now().as_second()));
+    Answer::json(
+        200,
+        &json!({
+            "resource_owner_id": found.account.id.parse::<u64>().ok(),
+            "scope": found.token.scopes,
+            "expires_in": left,
+            "application": {"uid": world.audience(&found)},
+            "created_at": found.token.issued_at.as_second(),
+            "scopes": found.token.scopes,
+            "expires_in_seconds": left,
+        }),
+    )
+}
+
+fn user(world: &World, call: &Call) -> Answer {
+    match world.good(call, call.bearer()) {
+        Ok(found) => {
+            let account = &found.account;
+            Answer::json(
+                200,
+                &json!({
+                    "id": account.id.parse::<u64>().ok(),
+                    "username": account.username,
+                    "name": account.name,
+                    "state": "active",
+                    "avatar_url": account.picture,
+                    "web_url": format!("https://gitlab.com/{}", account.username),
+                    "email": account.email,
+                    "confirmed_at": account.email_verified.then_some("2020-01-01T00:00:00.000Z"),
+                }),
+            )
+        }
+        Err(Some(Standing::Expired)) => oauth2::refuse(
+            401,
+            "invalid_token",
+            "Token is expired. You can either do re-authorization or token refresh.",
+        ),
+        Err(Some(Standing::Revoked)) => oauth2::refuse(
+            401,
+            "invalid_token",
+            "Token was revoked. You have to re-authorize from the user.",
+        ),
+        Err(Some(Standing::Good) | None) => Answer::json(401, &json!({"message": "401 Unauthorized"})),
+    }
+}
