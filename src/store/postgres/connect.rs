@@ -152,15 +152,22 @@ impl Address {
     pub(super) async fn connect(&self, haste: Haste) -> Result<Client, Fault> {
         let ready = async {
             let client = self.connect_bare().await?;
-            client.batch_execute(SEARCH_PATH).await?;
             if haste == Haste::None {
+                client.batch_execute(SEARCH_PATH).await?;
                 return Ok(client);
             }
-            client.batch_execute(LIMITS).await?;
-            for setting in PLANS {
-                // Other servers of the same protocol know none of these, and need none.
-                let _ = client.batch_execute(setting).await;
-            }
+            // All at once: whoever waits for a connection waits for one answer. Other servers of the same
+            // protocol know none of the plans, and need none.
+            let [first, second, third, fourth] = PLANS;
+            let (path, limits, ..) = tokio::join!(
+                client.batch_execute(SEARCH_PATH),
+                client.batch_execute(LIMITS),
+                client.batch_execute(first),
+                client.batch_execute(second),
+                client.batch_execute(third),
+                client.batch_execute(fourth),
+            );
+            path.and(limits)?;
             Ok(client)
         };
         tokio::time::timeout(READY_PATIENCE, ready)

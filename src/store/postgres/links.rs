@@ -14,16 +14,17 @@
 //! came. When her version differs between the two, somebody changed her meanwhile, and the link is
 //! left to the act.
 //!
-//! What would surprise: when nobody says what came of the statement, it is not asked either. The
-//! act finds an identity with the id of its link, and that is the answer. Until the act has been
-//! run, which is tried for longer then, it is not known whether there is a link.
+//! What would surprise: when nobody says what came of the statement, its links are looked for by their ids.
+//! One that is not there may come yet, so it becomes an act, which waits for whoever has its user and then
+//! finds it, or makes it. Until the act has been run, which is tried for longer then, it is not known whether
+//! there is a link.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::act::{self, Around};
+use super::act::{self, Around, Tries};
 use super::gather::Together;
 use super::lanes::Lane;
 use super::session::Conn;
@@ -69,6 +70,9 @@ impl Together for Linking {
         let _ = self.reply.send(Err(why));
     }
 }
+
+/// How often a batch is tried before each of its links is an act.
+const TOGETHER: usize = 6;
 
 pub(super) const ATTACH: &str = "
     WITH asked AS (
@@ -134,6 +138,12 @@ pub(super) const ATTACH: &str = "
     )
     SELECT attached.id, attached.position FROM attached";
 
+/// At which places these identities are, as far as they are there.
+const ATTACHED: &str = "
+    SELECT asked.id, (SELECT there.position FROM identities AS there
+        WHERE there.tenant = ?1 AND there.user_id = asked.user_id AND there.id = asked.id)
+    FROM unnest(?2::bytea[], ?3::bytea[]) AS asked (user_id, id)";
+
 /// Whether the server has said that it knows no such statement, as those that spread tenants over
 /// machines may. Then every link is an act.
 #[derive(Debug, Default)]
@@ -153,18 +163,20 @@ pub(super) fn serve(
     // The order in which the statement locks their users.
     ordinary.sort_by_key(|linking| linking.link.user);
     let begun = Instant::now();
-    let done = attach(lane, around, unsupported, tenant, &ordinary);
+    let done = attach_or_look(lane, around, unsupported, tenant, &ordinary);
     for linking in ordinary {
         let position = match &done {
-            Done::Attached(attached) => attached.iter().find(|(id, _)| *id == linking.link.identity.id),
-            Done::Nothing | Done::Unknown => None,
+            Done::Attached(attached) | Done::Unknown(attached) => {
+                attached.iter().find(|(id, _)| *id == linking.link.identity.id)
+            }
+            Done::Nothing(_) => None,
         };
         match (position, &done) {
             (Some((_, position)), _) => {
                 let linked = Linked::Attached(as_attached(&linking.link, *position));
                 let _ = linking.reply.send(Ok(linked));
             }
-            (None, Done::Unknown) => look_for(lane, around, known, tenant, linking, begun),
+            (None, Done::Unknown(_)) => look_for(lane, around, known, tenant, linking, begun),
             (None, _) => by_itself(lane, around, known, tenant, linking),
         }
     }
@@ -177,10 +189,10 @@ pub(super) fn serve(
 enum Done {
     /// It put in these identities, at these places.
     Attached(Vec<(IdentityId, u32)>),
-    /// It did nothing.
-    Nothing,
-    /// Nobody says.
-    Unknown,
+    /// It did nothing, for this reason.
+    Nothing(Option<Trouble>),
+    /// Nobody says; these are there.
+    Unknown(Vec<(IdentityId, u32)>),
 }
 
 /// The act that every store has.
@@ -242,11 +254,30 @@ fn as_attached(link: &Link, position: u32) -> Identity {
     identities::as_new(link.user, position, link.event.at, &link.identity)
 }
 
-/// Runs the statement.
-fn attach(lane: &mut Lane, around: &Around, unsupported: &Unsupported, tenant: TenantId, batch: &[Linking]) -> Done {
+/// Runs the statement, again while others are in its way; and looks for what it has done when nobody
+/// says.
+fn attach_or_look(
+    lane: &mut Lane,
+    around: &Around,
+    unsupported: &Unsupported,
+    tenant: TenantId,
+    batch: &[Linking],
+) -> Done {
     if batch.is_empty() {
-        return Done::Nothing;
+        return Done::Nothing(None);
     }
+    let mut tries = Tries::new(&*around.random, act::ACT_PATIENCE);
+    for _ in 0..TOGETHER {
+        match attach(lane, around, unsupported, tenant, batch) {
+            Done::Nothing(Some(Trouble::Again)) if tries.next() => {}
+            Done::Unknown(_) => return Done::Unknown(attached(lane, tenant, batch)),
+            done => return done,
+        }
+    }
+    Done::Nothing(None)
+}
+
+fn attach(lane: &mut Lane, around: &Around, unsupported: &Unsupported, tenant: TenantId, batch: &[Linking]) -> Done {
     let (attached, trouble) = match lane.session() {
         Ok((runtime, session)) => {
             let conn = Conn::plain(runtime, session);
@@ -261,18 +292,53 @@ fn attach(lane: &mut Lane, around: &Around, unsupported: &Unsupported, tenant: T
     match attached {
         Ok(attached) => Done::Attached(attached),
         Err(error) => {
-            tracing::debug!(%error, links = batch.len(), "a batch of links is done one by one");
+            tracing::debug!(%error, links = batch.len(), "a batch of links was not made");
             match trouble {
-                Some(Trouble::Lost) => Done::Unknown,
+                Some(Trouble::Lost) => Done::Unknown(Vec::new()),
                 Some(Trouble::Unsupported) => {
                     tracing::warn!(%error, "links are made one by one, which costs more");
                     unsupported.0.store(true, Ordering::Relaxed);
-                    Done::Nothing
+                    Done::Nothing(trouble)
                 }
-                _ => Done::Nothing,
+                trouble => Done::Nothing(trouble),
             }
         }
     }
+}
+
+/// Those of a batch that are there, though nobody said so. What is not, may come yet.
+fn attached(lane: &mut Lane, tenant: TenantId, batch: &[Linking]) -> Vec<(IdentityId, u32)> {
+    let (places, trouble) = match lane.session() {
+        Ok((runtime, session)) => {
+            let conn = Conn::plain(runtime, session);
+            let places = ask_places(&conn, tenant, batch);
+            (places, conn.trouble())
+        }
+        Err(fault) => (Err(fault.into()), None),
+    };
+    if trouble.is_some() {
+        lane.give_up();
+    }
+    places
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(id, place)| Some((id, place?)))
+        .collect()
+}
+
+fn ask_places(conn: &Conn<'_>, tenant: TenantId, batch: &[Linking]) -> StoreResult<Vec<(IdentityId, Option<u32>)>> {
+    let users: Vec<_> = batch.iter().map(|linking| *linking.link.user.as_bytes()).collect();
+    let ids: Vec<_> = batch
+        .iter()
+        .map(|linking| *linking.link.identity.id.as_bytes())
+        .collect();
+    let rows = conn.query(ATTACHED, &[&tenant.number(), &refs(&users), &refs(&ids)])?;
+    rows.iter()
+        .map(|row| {
+            let row = Row(row);
+            Ok((row.get(0_usize)?, row.get(1_usize)?))
+        })
+        .collect()
 }
 
 fn run(conn: &Conn<'_>, around: &Around, tenant: TenantId, batch: &[Linking]) -> StoreResult<Vec<(IdentityId, u32)>> {

@@ -166,6 +166,7 @@ pub fn examine(sql: &dyn Sql, tenant: TenantId, kept: Option<&Digest>) -> StoreR
         before: BEGINNING,
         chained: VecDeque::new(),
         position: 0,
+        is_read: false,
         found: Examined {
             sound: 0,
             unchained: 0,
@@ -212,13 +213,16 @@ struct Walk<'a> {
     chained: VecDeque<Chained>,
     /// That of the last link that was read.
     position: i64,
+    /// Whether that was the last one. It is asked once: to find that nothing follows can take long on a
+    /// database, which has to look through what was chained since this moment.
+    is_read: bool,
     found: Examined,
 }
 
 impl Walk<'_> {
     /// The next link; `None` at the end of the chain.
     fn next(&mut self) -> StoreResult<Option<Chained>> {
-        if self.chained.is_empty() {
+        if self.chained.is_empty() && !self.is_read {
             let read = self.sql.all(
                 "SELECT position, event, hash FROM trail WHERE tenant = ?1 AND position > ?2 ORDER BY position LIMIT ?3",
                 params![self.tenant, self.position, EXAMINED_AT_ONCE],
@@ -231,6 +235,7 @@ impl Walk<'_> {
                 },
             )?;
             self.position = read.last().map_or(self.position, |last| last.position);
+            self.is_read = read.is_empty();
             self.chained = read.into();
         }
         Ok(self.chained.pop_front())

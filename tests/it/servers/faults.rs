@@ -74,7 +74,7 @@ fn sec_ops_08_acts_that_fail_or_have_no_answer_are_done_once() {
     let mut client = servers.servers[0].client();
     let users: Vec<String> = (0..CLIENTS).map(|_| make_user(&mut client)).collect();
     network.set(FAULTS);
-    let told = link(&servers, &users, "faulty", rounds(600, 5_000));
+    let told = link(&servers, &users, "faulty", rounds(2_500, 10_000));
     let made: Vec<String> = (0..40).map(|_| make_user(&mut client)).collect();
     network.set(Faults::default());
     let counts = network.counts();
@@ -113,7 +113,7 @@ fn with_faults_more_than_half_as_much_is_done() {
     let network = &servers.networks[0];
     let mut client = servers.servers[0].client();
     let users: Vec<String> = (0..CLIENTS).map(|_| make_user(&mut client)).collect();
-    let count = 2_000;
+    let count = 8_000;
     let timed = |prefix: &str| -> Duration {
         let begun = Instant::now();
         link(&servers, &users, prefix, count);
