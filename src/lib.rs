@@ -6,6 +6,8 @@
 //! Start at `docs/architecture.md`, which follows one link and one look-up from the
 //! door to the disk and back.
 
+pub mod outbound;
+
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -61,6 +61,10 @@ pub struct Serve {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     behind_proxy: bool,
+    /// Ask simulated networks at this address, such as http://127.0.0.1:8401, in place of the real ones
+    #[arg(long, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sandbox: Option<String>,
     /// How log records are written
     #[arg(long, value_enum)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -115,11 +115,11 @@ impl Layers {
 /// The value that a variable's text stands for, of the kind that the default has.
 fn from_environment(default: Option<&Value>, text: String) -> Value {
     match default {
-        Some(Value::Array(..)) => text
+        Some(Value::Array(_, items)) => text
             .split(',')
             .map(str::trim)
             .filter(|item| !item.is_empty())
-            .map(Value::from)
+            .map(|item| from_environment(items.first(), item.to_owned()))
             .collect::<Vec<_>>()
             .into(),
         Some(Value::Bool(..)) => text.parse::<bool>().map_or(Value::from(text), Value::from),
@@ -149,6 +149,8 @@ mod tests {
                 ("ONESELF_DATA", "2026"),
                 ("ONESELF_ORIGINS", "https://a.example, https://b.example"),
                 ("ONESELF_ADMIN_LISTEN", ""),
+                ("ONESELF_EGRESS_PORTS", "443,8443"),
+                ("ONESELF_EGRESS_ALLOW", "10.1.0.0/16, fd00:1::/32"),
                 ("PATH", "/bin"),
             ],
         )
@@ -158,6 +160,9 @@ mod tests {
         assert_eq!(config.drain_seconds, 3);
         assert_eq!(config.admin_listen, None);
         assert_eq!(config.origins, ["https://a.example", "https://b.example"]);
+        assert_eq!(config.egress_ports, [443, 8443]);
+        let nets: Vec<_> = config.egress_allow.iter().map(ToString::to_string).collect();
+        assert_eq!(nets, ["10.1.0.0/16", "fd00:1::/32"]);
     }
 
     #[test]

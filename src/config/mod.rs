@@ -7,6 +7,9 @@
 //! not a setting is refused wherever it stands, because a misspelt safeguard is none.
 
 mod layers;
+mod sandbox;
+
+pub use sandbox::SandboxUrl;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,6 +18,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::outbound::{Net, OutboundSettings};
 use crate::secret::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -68,6 +72,11 @@ pub struct Config {
     pub mail_smtp_user: String,
     #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
     pub mail_smtp_password_file: Option<PathBuf>,
+    pub egress_ports: Vec<u16>,
+    #[serde(deserialize_with = "from_texts", serialize_with = "as_texts")]
+    pub egress_allow: Vec<Net>,
+    #[serde(deserialize_with = "or_empty", serialize_with = "as_empty")]
+    pub sandbox: Option<SandboxUrl>,
 }
 
 /// Where a database is; it may hold a password, so it shows itself without.
@@ -177,6 +186,16 @@ impl Config {
             .collect()
     }
 
+    /// Where the server may go.
+    pub fn outbound(&self) -> OutboundSettings {
+        OutboundSettings {
+            allowed: self.sandbox.iter().map(SandboxUrl::address).collect(),
+            nets: self.egress_allow.clone(),
+            ports: self.egress_ports.clone(),
+            ..OutboundSettings::default()
+        }
+    }
+
     /// That the server may be started with these settings (OPS-07).
     ///
     /// # Errors
@@ -216,6 +235,9 @@ impl Config {
             if value == 0 {
                 return refuse(format!("{name} is 0: the server could serve nobody"));
             }
+        }
+        if self.egress_ports.contains(&0) {
+            return refuse("egress_ports has a 0, which is no port".into());
         }
         self.check_mail()
     }
@@ -301,6 +323,22 @@ fn as_empty<S: Serializer, T: Serialize>(value: &Option<T>, serializer: S) -> Re
         Some(value) => value.serialize(serializer),
         None => serializer.serialize_str(""),
     }
+}
+
+/// Reads a list of texts as what they stand for.
+fn from_texts<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: fmt::Display>,
+{
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom));
+    read.collect()
+}
+
+/// Writes a list as the texts that it was read from.
+fn as_texts<S: Serializer, T: fmt::Display>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(list.iter().map(T::to_string))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod house;
 mod jwt;
 mod link;
 mod made_up;
+mod outbound;
 mod overload;
 mod passwords;
 mod races;

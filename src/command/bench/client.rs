@@ -123,6 +123,7 @@ impl Site {
     ///
     /// # Errors
     /// When the server takes none.
+    #[expect(clippy::disallowed_methods, reason = "measures a server, and asks nobody else")]
     pub async fn connect(&self) -> io::Result<Connection> {
         let stream = TcpStream::connect(&self.authority).await?;
         stream.set_nodelay(true)?;

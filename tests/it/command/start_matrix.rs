@@ -98,6 +98,9 @@ const STARTS: &[Row] = &[
     row("settings from a file", |f| {
         settings(f, "listen = '127.0.0.3:0'\nadmin_listen = ''\nlog_format = 'pretty'");
     }, FILE, 0, &["127.0.0.3", " (data data)"]),
+    row("ways out", |f| {
+        settings(f, "egress_ports = [443, 8443]\negress_allow = ['10.1.0.0/16', 'fd00:1::/32']");
+    }, &["--config", "settings.toml", "--sandbox", "http://127.0.0.1:8401"], 0, &["ready"]),
     row("mail into files", |f| settings(f, "mail_from = 'a@x.example'\nmail_directory = 'mail'"), FILE, 0, &["ready"]),
     row("mail to a server", |f| {
         fs::write(f.join("password"), "secret\n").unwrap();
@@ -238,6 +241,14 @@ const REFUSED: &[Row] = &[
         settings(f, "mail_from = 'a@x.example'\nmail_smtp = 'localhost:25'\nmail_smtp_user = 'a'\n\
             mail_smtp_password_file = 'password'");
     }, FILE, 78, &["mail_smtp_password_file", "chmod 0400"]),
+    row("a net that is none", |f| settings(f, "egress_allow = ['10.1.0.0']"), FILE, 78,
+        &["egress_allow", "settings.toml", "10.1.0.0/16"]),
+    row("an address within a net", |f| settings(f, "egress_allow = ['10.1.2.3/16']"), FILE, 78, &["egress_allow", "within its net"]),
+    with(row("every net", nothing, &[], 78, &["egress_allow", "from 1 to 32"]), &[("ONESELF_EGRESS_ALLOW", "0.0.0.0/0")]),
+    row("a port that is none", |f| settings(f, "egress_ports = [0]"), FILE, 78, &["egress_ports"]),
+    row("a port beyond the last", |f| settings(f, "egress_ports = [70000]"), FILE, 78, &["egress_ports"]),
+    row("a sandbox by name", nothing, &["--sandbox", "http://localhost:8401"], 78, &["sandbox", "http://127.0.0.1:8401"]),
+    row("a sandbox with a path", |f| settings(f, "sandbox = 'http://127.0.0.1:8401/x'"), FILE, 78, &["sandbox", "settings.toml"]),
     row("a limit that is none", |f| settings(f, "rate_limit_per_address = 'some'"), FILE, 78, &["rate_limit_per_address", "off"]),
     row("a setting that there is not", |f| settings(f, "lisen = '127.0.0.1:0'"), FILE, 78,
         &["lisen", "settings.toml", "max_connections"]),

@@ -12,25 +12,26 @@ use syn::visit::Visit;
 const FREE: [&str; 5] = ["error", "id", "clock", "secret", "config"];
 
 /// What else a module may name of ours. Lower modules come first.
-const TABLE: [(&str, &[&str]); 17] = [
+const TABLE: [(&str, &[&str]); 18] = [
     ("clock", &[]),
     ("secret", &[]),
     ("id", &[]),
     ("error", &["domain"]),
-    ("config", &[]),
+    ("outbound", &[]),
+    ("config", &["outbound"]),
     ("domain", &[]),
     ("jwt", &["domain"]),
     ("mail", &["domain"]),
     ("store", &["domain"]),
     ("vault", &["domain"]),
-    ("app", &["domain", "jwt", "mail", "store", "vault"]),
+    ("app", &["domain", "jwt", "mail", "outbound", "store", "vault"]),
     ("web", &["app", "domain"]),
     ("api", &["api", "web", "app", "domain"]),
     ("sandbox", &[]),
     (
         "command",
         &[
-            "domain", "jwt", "mail", "store", "vault", "app", "web", "api", "sandbox", "command",
+            "domain", "jwt", "mail", "outbound", "store", "vault", "app", "web", "api", "sandbox", "command",
         ],
     ),
     ("lib", &["command"]),

@@ -17,7 +17,7 @@ fn root() -> &'static Path {
 }
 
 /// Every file with this ending below a folder of the package, in order.
-fn files_below(folder: &str, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {

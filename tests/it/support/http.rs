@@ -115,6 +115,7 @@ impl Client {
     }
 
     /// Sends a request. Headers given replace those that the client would send itself.
+    #[expect(clippy::disallowed_methods, reason = "asks the server under test")]
     pub async fn request(
         &self,
         method: &str,
