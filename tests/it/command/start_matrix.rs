@@ -46,8 +46,13 @@ const fn with(mut row: Row, environment: &'static [(&'static str, &'static str)]
 
 fn nothing(_: &Folder) {}
 
+/// On ports that are free, unless the row is about those: rows are played side by side.
 fn settings(folder: &Folder, text: &str) {
-    fs::write(folder.join("settings.toml"), text).unwrap();
+    let ports = match text.contains("listen") {
+        true => "",
+        false => "listen = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n",
+    };
+    fs::write(folder.join("settings.toml"), format!("{ports}{text}")).unwrap();
 }
 
 const FILE: &[&str] = &["--config", "settings.toml"];
