@@ -2,8 +2,11 @@
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+
+/// What a form encodes: all but letters, digits and these four.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -76,7 +79,7 @@ impl Answer {
 
 /// Pairs in the form encoding.
 pub fn encode_pairs(pairs: &[(&str, &str)]) -> String {
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let encode = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
     let pairs = pairs
         .iter()
         .map(|(name, value)| format!("{}={}", encode(name), encode(value)));

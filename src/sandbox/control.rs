@@ -21,7 +21,6 @@ use serde_json::{Map, Value, json};
 use super::answer::Answer;
 use super::fault::{Fault, Mode};
 use super::members::Members;
-use super::microsoft;
 use super::network::Network;
 use super::oidc::{self, About};
 use super::spelling;
@@ -106,7 +105,7 @@ fn make_account(world: &World, mut members: Members) -> Done {
         None => spelling::account_id(network, &*world.random),
     };
     let known = world.state.lock().accounts.get(&(network, id.clone())).cloned();
-    let mut account = known.unwrap_or_else(|| new_account(world, network, &id));
+    let mut account = known.unwrap_or_else(|| world.new_account(network, &id));
     if let Some(name) = members.text("name")? {
         account.username = name.to_lowercase().replace(' ', ".");
         account.name = name;
@@ -118,16 +117,13 @@ fn make_account(world: &World, mut members: Members) -> Done {
     account.organisation = members.text("organisation")?.unwrap_or(account.organisation);
     account.contacts = members.list("contacts")?.unwrap_or(account.contacts);
     let client = members.text("client_id")?;
-    let scopes = match members.list("scopes")? {
-        None => spelling::scopes(network)
+    let usual = || {
+        spelling::scopes(network)
             .iter()
             .map(|scope| (*scope).to_owned())
-            .collect(),
-        Some(scopes) => {
-            let texts: Option<Vec<String>> = scopes.iter().map(|scope| scope.as_str().map(str::to_owned)).collect();
-            texts.ok_or("scopes: must be texts")?
-        }
+            .collect()
     };
+    let scopes = members.texts("scopes")?.unwrap_or_else(usual);
     let order = Order {
         network,
         account: id.clone(),
@@ -135,30 +131,13 @@ fn make_account(world: &World, mut members: Members) -> Done {
         scopes,
         lifetime: members.number("expires_in")?,
         family: None,
+        with_refresh: true,
         signs: network.signs_requests(),
     };
     let nonce = members.text("nonce")?;
     members.end()?;
     world.state.lock().accounts.insert((network, id), account.clone());
     tokens(world, &order, &account, nonce.as_deref())
-}
-
-fn new_account(world: &World, network: Network, id: &str) -> Account {
-    let organisation = match network {
-        Network::Microsoft => microsoft::PERSONAL.to_owned(),
-        Network::Slack => format!("T{}", spelling::letters(&*world.random, 10).to_ascii_uppercase()),
-        _ => String::new(),
-    };
-    Account {
-        id: id.to_owned(),
-        name: "Somebody".to_owned(),
-        username: format!("somebody{}", spelling::letters(&*world.random, 6).to_lowercase()),
-        email: None,
-        email_verified: false,
-        picture: None,
-        organisation,
-        contacts: Vec::new(),
-    }
 }
 
 /// Makes the tokens of an account, and tells of both.
@@ -225,15 +204,18 @@ fn make_application(world: &World, mut members: Members) -> Done {
     let network = members.network()?;
     let id = members.text("client_id")?.ok_or("client_id: is missing")?;
     let secret = members.text("client_secret")?.ok_or("client_secret: is missing")?;
+    let redirect_uris = members.texts("redirect_uris")?.unwrap_or_default();
     let if_unknown = members.flag("if_unknown")?.unwrap_or(false);
     members.end()?;
     let mut state = world.state.lock();
     let known = state.applications.entry(network).or_default();
     let at = known.iter().position(|application| application.id == id);
     let before = at.map(|at| known.remove(at));
-    let application = before
-        .filter(|_| if_unknown)
-        .unwrap_or(Application { id: id.clone(), secret });
+    let application = before.filter(|_| if_unknown).unwrap_or(Application {
+        id: id.clone(),
+        secret,
+        redirect_uris,
+    });
     known.push(application);
     Ok(json!({"network": network.name(), "client_id": id}))
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
-use super::world::{Application, Found, Standing, World};
+use super::consent;
+use super::exchange::{self, Wrong};
+use super::world::{Application, Found, Issued, Order, Standing, World};
 use super::wrong::WrongFact;
 
 /// Answers a request; nothing when there is nothing at its path.
@@ -22,6 +24,8 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
     match (call.method.as_str(), rest) {
         ("GET", ["debug_token"]) => Some(debug_token(world, call)),
         ("GET", ["me"]) => Some(me(world, call)),
+        ("GET" | "POST", ["oauth", "access_token"]) => Some(token(world, call)),
+        ("GET" | "POST", ["dialog", "oauth"]) => Some(consent::oauth2(world, call)),
         ("DELETE", [id, "permissions"]) => Some(take_back(world, call, id)),
         _ => None,
     }
@@ -177,6 +181,65 @@ fn me(world: &World, call: &Call) -> Answer {
     };
     shown.retain(|name, value| wanted(name) && !value.is_null());
     Answer::json(200, &Value::Object(shown))
+}
+
+/// The token endpoint, which also makes an application's own token and a longer one of a short one.
+fn token(world: &World, call: &Call) -> Answer {
+    let exchanged = match call.parameter("grant_type") {
+        Some("client_credentials") => match exchange::client(world, call) {
+            Ok(application) => {
+                let token = format!("{}|{}", application.id, application.secret);
+                return Answer::json(200, &json!({"access_token": token, "token_type": "bearer"}));
+            }
+            Err(wrong) => Err(wrong),
+        },
+        Some("fb_exchange_token") => longer(world, call),
+        _ => exchange::exchange(world, call).map(|exchanged| exchanged.issued),
+    };
+    match exchanged {
+        Ok(issued) => Answer::json(
+            200,
+            &json!({"access_token": issued.access, "token_type": "bearer", "expires_in": issued.lifetime}),
+        ),
+        Err(wrong) => refuse_exchange(wrong),
+    }
+}
+
+/// Another token of the same account, with the whole lifetime before it.
+fn longer(world: &World, call: &Call) -> Result<Issued, Wrong> {
+    let application = exchange::client(world, call)?;
+    let text = call.parameter("fb_exchange_token").ok_or(Wrong::Absent)?;
+    let found = world
+        .find(call, text)
+        .filter(|found| found.is_good() && found.is_for(&application.id));
+    let token = found.ok_or(Wrong::Refresh)?.token;
+    Ok(world.issue(&Order {
+        network: call.network,
+        account: token.account,
+        client: Some(application.id),
+        scopes: token.scopes,
+        lifetime: None,
+        family: Some(token.family),
+        with_refresh: false,
+        signs: false,
+    }))
+}
+
+fn refuse_exchange(wrong: Wrong) -> Answer {
+    match wrong {
+        Wrong::Application => oauth_exception(101, None, "Error validating application. Invalid application ID."),
+        Wrong::Secret => oauth_exception(1, None, "Error validating client secret."),
+        Wrong::GrantType | Wrong::Absent => oauth_exception(1, None, "Missing or invalid parameter."),
+        Wrong::Code => oauth_exception(100, None, "Invalid verification code format."),
+        Wrong::UsedCode => oauth_exception(100, Some(36009), "This authorization code has been used."),
+        Wrong::RedirectUri => {
+            let why = "Error validating verification code. Please make sure your redirect_uri is identical to the one you \
+                       used in the OAuth dialog request";
+            oauth_exception(100, Some(36008), why)
+        }
+        Wrong::Verifier => oauth_exception(1, None, "Invalid code_verifier parameter"),
+        Wrong::Refresh => oauth_exception(190, None, "Invalid OAuth access token - Cannot parse access token"),
+    }
 }
 
 /// The application gives up what the account allowed it.

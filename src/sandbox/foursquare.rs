@@ -6,12 +6,21 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange;
 use super::world::World;
 
 /// Answers a request; nothing when there is nothing at its path.
 pub fn answer(world: &World, call: &Call) -> Option<Answer> {
     match (call.method.as_str(), call.host.as_str(), call.path.as_str()) {
         ("GET", "api.foursquare.com", "/v2/users/self") => Some(myself(world, call)),
+        ("GET" | "POST", "foursquare.com", "/oauth2/authenticate" | "/oauth2/authorize") => {
+            Some(consent::oauth2(world, call))
+        }
+        ("GET" | "POST", "foursquare.com", "/oauth2/access_token") => Some(match exchange::exchange(world, call) {
+            Ok(exchanged) => Answer::json(200, &json!({"access_token": exchanged.issued.access})),
+            Err(wrong) => exchange::standard_refusal(wrong),
+        }),
         _ => None,
     }
 }

@@ -5,17 +5,23 @@
 //! `User-Agent`.
 
 use aws_lc_rs::digest;
-use http::header::USER_AGENT;
+use http::header::{ACCEPT, USER_AGENT};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange::{self, Wrong};
 use super::world::{Account, Found, World};
 
 /// Answers a request; nothing when there is nothing at its path.
 pub fn answer(world: &World, call: &Call) -> Option<Answer> {
     if call.host == "github.com" {
-        return None;
+        return match (call.method.as_str(), call.path.as_str()) {
+            ("GET" | "POST", "/login/oauth/authorize") => Some(consent::oauth2(world, call)),
+            ("POST", "/login/oauth/access_token") => Some(exchange(world, call)),
+            _ => None,
+        };
     }
     if call.header(USER_AGENT).is_none_or(str::is_empty) {
         return Some(Answer::text(
@@ -30,6 +36,39 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
         ("GET", ["user", "emails"]) => Some(emails(world, call)),
         _ => None,
     }
+}
+
+/// The token endpoint, which answers with a form unless JSON is asked for, and its errors with 200.
+fn exchange(world: &World, call: &Call) -> Answer {
+    let body = match exchange::exchange(world, call) {
+        Ok(exchanged) => exchanged.to_json("bearer", ","),
+        Err(wrong) => {
+            let (error, why) = match wrong {
+                Wrong::Application | Wrong::Secret => (
+                    "incorrect_client_credentials",
+                    "The client_id and/or client_secret passed are incorrect.",
+                ),
+                Wrong::GrantType => ("unsupported_grant_type", "The grant type is not supported."),
+                Wrong::RedirectUri => (
+                    "redirect_uri_mismatch",
+                    "The redirect_uri MUST match the registered callback URL for this application.",
+                ),
+                Wrong::Refresh => ("bad_refresh_token", "The refresh token passed is incorrect or expired."),
+                Wrong::Absent | Wrong::Code | Wrong::UsedCode | Wrong::Verifier => {
+                    ("bad_verification_code", "The code passed is incorrect or expired.")
+                }
+            };
+            json!({"error": error, "error_description": why})
+        }
+    };
+    if call.header(ACCEPT).is_some_and(|accept| accept.contains("json")) {
+        return Answer::json(200, &body);
+    }
+    let members = body.as_object().into_iter().flatten();
+    let pairs: Vec<(&str, &str)> = members
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+        .collect();
+    Answer::form(200, &pairs)
 }
 
 fn token(world: &World, call: &Call, client: &str, method: &str) -> Answer {

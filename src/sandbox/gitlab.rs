@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange::{self, Wrong};
 use super::network::Network;
 use super::oauth2;
 use super::oidc::{self, Endpoints};
@@ -31,6 +33,26 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
                 introspection: Some("https://gitlab.com/oauth/introspect"),
             },
         )),
+        ("GET" | "POST", "/oauth/authorize") => Some(consent::oauth2(world, call)),
+        ("POST", "/oauth/token") => Some(match exchange::exchange(world, call) {
+            Ok(exchanged) => {
+                let mut body = exchanged.to_json("Bearer", " ");
+                if let Some(body) = body.as_object_mut() {
+                    body.insert("created_at".to_owned(), json!(world.now().as_second()));
+                }
+                Answer::json(200, &body)
+            }
+            Err(wrong) => refuse_exchange(wrong),
+        }),
+        ("POST", "/oauth/revoke") => Some(match exchange::revoke(world, call) {
+            Ok(()) => Answer::json(200, &json!({})),
+            Err(Wrong::Application | Wrong::Secret) => oauth2::refuse(
+                403,
+                "unauthorized_client",
+                "You are not authorized to revoke this token",
+            ),
+            Err(wrong) => refuse_exchange(wrong),
+        }),
         ("POST", "/oauth/introspect") => Some(oauth2::introspect(world, call)),
         _ => None,
     }
@@ -57,6 +79,30 @@ fn token_info(world: &World, call: &Call) -> Answer {
             "expires_in_seconds": left,
         }),
     )
+}
+
+/// A refusal in the words of Doorkeeper.
+fn refuse_exchange(wrong: Wrong) -> Answer {
+    match wrong {
+        Wrong::Application | Wrong::Secret => oauth2::refuse(
+            401,
+            "invalid_client",
+            "Client authentication failed due to unknown client, no client authentication included, or unsupported \
+             authentication method.",
+        ),
+        Wrong::GrantType => oauth2::refuse(
+            400,
+            "unsupported_grant_type",
+            "The authorization grant type is not supported by the authorization server.",
+        ),
+        Wrong::Absent => oauth2::refuse(400, "invalid_request", "Missing required parameter."),
+        Wrong::Code | Wrong::UsedCode | Wrong::RedirectUri | Wrong::Verifier | Wrong::Refresh => oauth2::refuse(
+            400,
+            "invalid_grant",
+            "The provided authorization grant is invalid, expired, revoked, does not match the redirection URI used in \
+             the authorization request, or was issued to another client.",
+        ),
+    }
 }
 
 fn user(world: &World, call: &Call) -> Answer {

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange::{self, Wrong};
 use super::network::Network;
 use super::oauth2;
 use super::oidc::{self, Endpoints};
@@ -20,6 +22,12 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
         ("GET" | "POST", "openidconnect.googleapis.com", "/v1/userinfo")
         | ("GET", "www.googleapis.com", "/oauth2/v3/userinfo") => Some(userinfo(world, call)),
         ("GET", "www.googleapis.com", "/oauth2/v3/certs") => Some(oidc::key_set(world, Network::Google, &json!({}))),
+        ("GET" | "POST", "accounts.google.com", "/o/oauth2/v2/auth") => Some(consent::oauth2(world, call)),
+        ("POST", "oauth2.googleapis.com", "/token") => Some(match exchange::exchange(world, call) {
+            Ok(exchanged) => Answer::json(200, &exchanged.to_json("Bearer", " ")),
+            Err(wrong) => refuse_exchange(wrong),
+        }),
+        ("POST", "oauth2.googleapis.com", "/revoke") => Some(revoke(world, call)),
         ("GET", "accounts.google.com", "/.well-known/openid-configuration") => Some(oidc::discovery(
             world,
             &Endpoints {
@@ -33,6 +41,29 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
             },
         )),
         _ => None,
+    }
+}
+
+/// Takes back a token, whoever asks, with all that came of the same consent.
+fn revoke(world: &World, call: &Call) -> Answer {
+    let found = call.parameter("token").and_then(|text| world.look_up(call, text));
+    let Some(found) = found.filter(Found::is_good) else {
+        return oauth2::refuse(400, "invalid_token", "Token expired or revoked");
+    };
+    world.revoke(|token| token.family == found.token.family);
+    Answer::json(200, &json!({}))
+}
+
+fn refuse_exchange(wrong: Wrong) -> Answer {
+    match wrong {
+        Wrong::Application => oauth2::refuse(401, "invalid_client", "The OAuth client was not found."),
+        Wrong::Secret => oauth2::refuse(401, "invalid_client", "The provided client secret is invalid."),
+        Wrong::GrantType => oauth2::refuse(400, "unsupported_grant_type", "Invalid grant_type"),
+        Wrong::Absent => oauth2::refuse(400, "invalid_request", "Missing required parameter"),
+        Wrong::RedirectUri => oauth2::refuse(400, "redirect_uri_mismatch", "Bad Request"),
+        Wrong::Code | Wrong::UsedCode => oauth2::refuse(400, "invalid_grant", "Malformed auth code."),
+        Wrong::Verifier => oauth2::refuse(400, "invalid_grant", "Invalid code verifier."),
+        Wrong::Refresh => oauth2::refuse(400, "invalid_grant", "Token has been expired or revoked."),
     }
 }
 
@@ -73,7 +104,7 @@ fn userinfo(world: &World, call: &Call) -> Answer {
 fn claims(found: &Found) -> Value {
     let mut claims = oauth2::standard_claims(found);
     if let Some(claims) = claims.as_object_mut() {
-        claims.remove("preferred_username");
+        claims.shift_remove("preferred_username");
     }
     claims
 }

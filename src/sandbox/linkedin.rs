@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange::{self, Wrong};
 use super::network::Network;
 use super::oauth2;
 use super::oidc::{self, Endpoints};
@@ -18,6 +20,15 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
     match (call.method.as_str(), call.host.as_str(), call.path.as_str()) {
         ("POST", "www.linkedin.com", "/oauth/v2/introspectToken") => Some(introspect(world, call)),
         ("GET", "api.linkedin.com", "/v2/userinfo") => Some(userinfo(world, call)),
+        ("GET" | "POST", "www.linkedin.com", "/oauth/v2/authorization") => Some(consent::oauth2(world, call)),
+        ("POST", "www.linkedin.com", "/oauth/v2/accessToken") => Some(match exchange::exchange(world, call) {
+            Ok(exchanged) => Answer::json(200, &exchanged.to_json("Bearer", " ")),
+            Err(wrong) => refuse_exchange(wrong),
+        }),
+        ("POST", "www.linkedin.com", "/oauth/v2/revoke") => Some(match exchange::revoke(world, call) {
+            Ok(()) => Answer::empty(200),
+            Err(wrong) => refuse_exchange(wrong),
+        }),
         ("GET", "www.linkedin.com", "/oauth/openid/jwks") => Some(oidc::key_set(world, Network::LinkedIn, &json!({}))),
         ("GET", "www.linkedin.com", "/oauth/.well-known/openid-configuration") => Some(oidc::discovery(
             world,
@@ -69,6 +80,26 @@ fn introspect(world: &World, call: &Call) -> Answer {
     )
 }
 
+fn refuse_exchange(wrong: Wrong) -> Answer {
+    match wrong {
+        Wrong::Application | Wrong::Secret => oauth2::refuse(401, "invalid_client", "Client authentication failed"),
+        Wrong::GrantType | Wrong::Absent => {
+            oauth2::refuse(400, "invalid_request", "A required parameter is missing or invalid")
+        }
+        Wrong::Code | Wrong::UsedCode | Wrong::RedirectUri | Wrong::Verifier => oauth2::refuse(
+            400,
+            "invalid_request",
+            "Unable to retrieve access token: appid/redirect uri/code verifier does not match authorization code. Or \
+             authorization code expired. Or external member binding exists",
+        ),
+        Wrong::Refresh => oauth2::refuse(
+            400,
+            "invalid_request",
+            "The provided refresh token is invalid or expired",
+        ),
+    }
+}
+
 fn userinfo(world: &World, call: &Call) -> Answer {
     match world.good(call, call.bearer()) {
         Ok(found) => Answer::json(200, &claims(&found)),
@@ -97,7 +128,7 @@ fn userinfo(world: &World, call: &Call) -> Answer {
 fn claims(found: &Found) -> Value {
     let mut claims = oauth2::standard_claims(found);
     if let Some(claims) = claims.as_object_mut() {
-        claims.remove("preferred_username");
+        claims.shift_remove("preferred_username");
         claims.insert("locale".to_owned(), json!({"country": "US", "language": "en"}));
     }
     claims

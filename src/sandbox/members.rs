@@ -51,6 +51,14 @@ impl Members {
         })
     }
 
+    /// A list of texts.
+    pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, String> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        self.of_kind(name, "a list of texts", |value| {
+            value.as_array()?.iter().map(text).collect()
+        })
+    }
+
     /// The network that is meant.
     pub fn network(&mut self) -> Result<Network, String> {
         let name = self.text("network")?.ok_or("network: is missing")?;

@@ -8,6 +8,8 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange::{self, Wrong};
 use super::network::Network;
 use super::oauth2;
 use super::oidc::{self, Endpoints};
@@ -28,6 +30,15 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
             Network::Microsoft,
             &json!({"issuer": issuer(tenant)}),
         )),
+        ("GET" | "POST", "login.microsoftonline.com", [_, "oauth2", "v2.0", "authorize"]) => {
+            Some(consent::oauth2(world, call))
+        }
+        ("POST", "login.microsoftonline.com", [_, "oauth2", "v2.0", "token"]) => {
+            Some(match exchange::exchange(world, call) {
+                Ok(exchanged) => Answer::json(200, &exchanged.to_json("Bearer", " ")),
+                Err(wrong) => refuse_exchange(world, wrong),
+            })
+        }
         ("GET" | "POST", "graph.microsoft.com", ["oidc", "userinfo"]) => Some(userinfo(world, call)),
         ("GET", "graph.microsoft.com", ["v1.0", "me"]) => Some(me(world, call)),
         _ => None,
@@ -60,6 +71,56 @@ fn discovery(world: &World, tenant: &str) -> Answer {
     )
 }
 
+/// A refusal with the number that Microsoft's list of codes has for it.
+fn refuse_exchange(world: &World, wrong: Wrong) -> Answer {
+    let (status, error, code, why) = match wrong {
+        Wrong::Application => (
+            400,
+            "unauthorized_client",
+            700_016,
+            "Application was not found in the directory.",
+        ),
+        Wrong::Secret => (401, "invalid_client", 7_000_215, "Invalid client secret provided."),
+        Wrong::GrantType => (
+            400,
+            "unsupported_grant_type",
+            70_003,
+            "The grant type is not supported.",
+        ),
+        Wrong::Absent => (
+            400,
+            "invalid_request",
+            900_144,
+            "The request body must contain the parameter.",
+        ),
+        Wrong::Code | Wrong::Refresh => (400, "invalid_grant", 70_000, "The provided grant is invalid."),
+        Wrong::UsedCode => (
+            400,
+            "invalid_grant",
+            54_005,
+            "OAuth2 Authorization code was already redeemed.",
+        ),
+        Wrong::RedirectUri => (400, "invalid_grant", 50_011, "The redirect URI does not match."),
+        Wrong::Verifier => (
+            400,
+            "invalid_grant",
+            501_481,
+            "The Code_Verifier does not match the code_challenge.",
+        ),
+    };
+    Answer::json(
+        status,
+        &json!({
+            "error": error,
+            "error_description": format!("AADSTS{code}: {why}"),
+            "error_codes": [code],
+            "timestamp": world.now().to_string(),
+            "trace_id": "00000000-0000-0000-0000-000000000000",
+            "correlation_id": "00000000-0000-0000-0000-000000000000",
+        }),
+    )
+}
+
 fn userinfo(world: &World, call: &Call) -> Answer {
     match world.good(call, call.bearer()) {
         Ok(found) => {
@@ -67,8 +128,8 @@ fn userinfo(world: &World, call: &Call) -> Answer {
             if let Some(claims) = claims.as_object_mut() {
                 let subject = oidc::pairwise(&found.account, &world.audience(&found));
                 claims.insert("sub".to_owned(), json!(subject));
-                claims.remove("preferred_username");
-                claims.remove("email_verified");
+                claims.shift_remove("preferred_username");
+                claims.shift_remove("email_verified");
             }
             Answer::json(200, &claims)
         }

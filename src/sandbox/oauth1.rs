@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::call::{Call, Pairs};
-use super::world::{Application, Found, Kind, Standing, World};
+use super::world::{Application, Asked, Found, Kind, Standing, World};
 use super::wrong::WrongFact;
 
 /// How far a timestamp may be from now, in seconds.
@@ -21,7 +21,6 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// The token that a request must be signed with, beside the application's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(dead_code, reason = "tokens are given out by the next change")]
 pub enum With {
     /// None.
     Nothing,
@@ -32,7 +31,6 @@ pub enum With {
 }
 
 /// A request whose signature is right.
-#[expect(dead_code, reason = "tokens are given out by the next change")]
 pub struct Signed {
     /// The application that signed it.
     pub application: Application,
@@ -44,7 +42,6 @@ pub struct Signed {
     pub parameters: Pairs,
 }
 
-#[expect(dead_code, reason = "tokens are given out by the next change")]
 impl Signed {
     /// A parameter of the protocol.
     pub fn parameter(&self, name: &str) -> Option<&str> {
@@ -160,8 +157,10 @@ fn secret_of(
             let grant = state.grants.get(token).filter(|grant| {
                 grant.network == call.network && grant.client == application.id && grant.expires_at > world.now()
             });
-            let signing = grant.and_then(|grant| grant.signing.as_ref());
-            signing.map(|(secret, _)| (None, secret.clone())).ok_or(Refusal::Token)
+            match grant.map(|grant| &grant.asked) {
+                Some(Asked::Token { secret, .. }) => Ok((None, secret.clone())),
+                Some(Asked::Code { .. }) | None => Err(Refusal::Token),
+            }
         }
         With::AccessToken => {
             let found = world.find(call, token).filter(|found| found.is_for(&application.id));

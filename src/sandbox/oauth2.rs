@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::exchange;
 use super::oidc;
-use super::world::{Application, Found, Standing, World};
+use super::world::{Found, Standing, World};
 
 /// An error in the words of RFC 6749, 5.2.
 pub fn refuse(status: u16, error: &str, description: &str) -> Answer {
@@ -25,21 +26,11 @@ pub fn bad_token(standing: Option<Standing>) -> Answer {
     refuse(401, "invalid_token", why).asking(&format!("Bearer error=\"invalid_token\", error_description=\"{why}\""))
 }
 
-/// The application that asks, when it has shown its secret.
-///
-/// # Errors
-/// The answer of RFC 6749, 5.2.
-pub fn client(world: &World, call: &Call) -> Result<Application, Answer> {
-    let given = call.client();
-    let known = given.and_then(|(id, secret)| world.authenticate(call.network, &id, &secret.unwrap_or_default()));
-    known.ok_or_else(|| refuse(401, "invalid_client", "Client authentication failed").asking("Basic realm=\"sandbox\""))
-}
-
 /// What is known of a token (RFC 7662, 2.2).
 pub fn introspect(world: &World, call: &Call) -> Answer {
-    let application = match client(world, call) {
+    let application = match exchange::client(world, call) {
         Ok(application) => application,
-        Err(refusal) => return refusal,
+        Err(wrong) => return exchange::standard_refusal(wrong),
     };
     let Some(token) = call.field("token") else {
         return refuse(400, "invalid_request", "The parameter token is missing");

@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange;
 use super::network::Network;
 use super::oauth1::{self, Refusal, With};
 use super::oauth2;
 use super::oidc::{self, Endpoints};
+use super::request_tokens;
 use super::world::{Found, Standing, World};
 
 /// Answers a request to `oidc`; nothing when there is nothing at its path.
@@ -32,6 +35,9 @@ pub fn oidc(world: &World, call: &Call) -> Option<Answer> {
         ("GET", "/jwks") => Some(oidc::key_set(world, Network::Oidc, &json!({}))),
         ("GET" | "POST", "/userinfo") => Some(oauth2::userinfo(world, call, oauth2::standard_claims)),
         ("POST", "/introspect") => Some(oauth2::introspect(world, call)),
+        ("GET" | "POST", "/authorize") => Some(consent::oauth2(world, call)),
+        ("POST", "/token") => Some(exchange::standard(world, call)),
+        ("POST", "/revoke") => Some(exchange::standard_revocation(world, call)),
         _ => None,
     }
 }
@@ -41,6 +47,9 @@ pub fn oauth2(world: &World, call: &Call) -> Option<Answer> {
     match (call.method.as_str(), call.path.as_str()) {
         ("GET" | "POST", "/userinfo") => Some(oauth2::userinfo(world, call, profile)),
         ("POST", "/introspect") => Some(oauth2::introspect(world, call)),
+        ("GET" | "POST", "/authorize") => Some(consent::oauth2(world, call)),
+        ("POST", "/token") => Some(exchange::standard(world, call)),
+        ("POST", "/revoke") => Some(exchange::standard_revocation(world, call)),
         _ => None,
     }
 }
@@ -48,6 +57,9 @@ pub fn oauth2(world: &World, call: &Call) -> Option<Answer> {
 /// Answers a request to `oauth1`; nothing when there is nothing at its path.
 pub fn oauth1(world: &World, call: &Call) -> Option<Answer> {
     match (call.method.as_str(), call.path.as_str()) {
+        ("POST", "/request_token") => Some(request_tokens::request(world, call, problem)),
+        ("GET" | "POST", "/authorize") => Some(consent::oauth1(world, call)),
+        ("POST", "/access_token") => Some(request_tokens::exchange(world, call, problem)),
         ("GET", "/account") => Some(match oauth1::check(world, call, With::AccessToken) {
             Ok(signed) => match signed.found {
                 Some(found) => Answer::json(200, &profile(&found)),

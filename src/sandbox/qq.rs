@@ -7,12 +7,16 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange::{self, Wrong};
 use super::world::{Standing, World};
 
 /// Answers a request; nothing when there is nothing at its path.
 pub fn answer(world: &World, call: &Call) -> Option<Answer> {
     match (call.method.as_str(), call.path.as_str()) {
         ("GET", "/oauth2.0/me") => Some(me(world, call)),
+        ("GET" | "POST", "/oauth2.0/authorize") => Some(consent::oauth2(world, call)),
+        ("GET" | "POST", "/oauth2.0/token") => Some(token(world, call)),
         ("GET", "/user/get_user_info") => Some(user_info(world, call)),
         _ => None,
     }
@@ -27,6 +31,42 @@ fn me(world: &World, call: &Call) -> Answer {
         Err(_) => json!({"error": 100_016, "error_description": "access token check failed"}),
     };
     plain_or_call(call, &body)
+}
+
+/// The token endpoint, which answers with a form unless JSON is asked for.
+fn token(world: &World, call: &Call) -> Answer {
+    match exchange::exchange(world, call) {
+        Ok(exchanged) => {
+            let issued = &exchanged.issued;
+            let lifetime = issued.lifetime.unwrap_or_default().to_string();
+            let refresh = issued.refresh.as_deref().unwrap_or_default();
+            let pairs = [
+                ("access_token", issued.access.as_str()),
+                ("expires_in", &lifetime),
+                ("refresh_token", refresh),
+            ];
+            if call.parameter("fmt") == Some("json") {
+                let members = pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
+                return Answer::json(200, &Value::Object(members.collect()));
+            }
+            // The names have no sign that a form would encode, as QQ's own have not.
+            let text = pairs.iter().map(|(name, value)| format!("{name}={value}"));
+            Answer::html(200, &text.collect::<Vec<_>>().join("&"))
+        }
+        Err(wrong) => {
+            let (code, why) = match wrong {
+                Wrong::Application => (100_008, "client_id does not exist"),
+                Wrong::Secret => (100_009, "client_secret is illegal"),
+                Wrong::GrantType => (100_004, "grant_type is wrong or lost"),
+                Wrong::Absent => (100_005, "code is lost"),
+                Wrong::RedirectUri => (100_010, "redirect_uri is illegal"),
+                Wrong::UsedCode => (100_020, "code is reused"),
+                Wrong::Code | Wrong::Verifier => (100_019, "code to access token error"),
+                Wrong::Refresh => (100_022, "refresh token error"),
+            };
+            plain_or_call(call, &json!({"error": code, "error_description": why}))
+        }
+    }
 }
 
 /// JSON for those who ask for it, and a call of `callback` for the others.

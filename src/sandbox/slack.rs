@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange::{self, Wrong};
 use super::network::Network;
 use super::oidc::{self, Endpoints};
 use super::world::{Found, Standing, World};
@@ -18,6 +20,26 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
             world.revoke(|token| token.family == found.token.family);
             json!({"ok": true, "revoked": true})
         })),
+        ("GET" | "POST", "/openid/connect/authorize") => Some(consent::oauth2(world, call)),
+        ("POST", "/api/openid.connect.token") => Some(match exchange::exchange(world, call) {
+            Ok(exchanged) => {
+                let mut body = exchanged.to_json("Bearer", " ");
+                if let Some(body) = body.as_object_mut() {
+                    body.shift_remove("scope");
+                    body.insert("ok".to_owned(), json!(true));
+                }
+                Answer::json(200, &body)
+            }
+            Err(wrong) => refuse(match wrong {
+                Wrong::Application => "invalid_client_id",
+                Wrong::Secret => "bad_client_secret",
+                Wrong::GrantType => "invalid_grant_type",
+                Wrong::RedirectUri => "bad_redirect_uri",
+                Wrong::UsedCode => "code_already_used",
+                Wrong::Refresh => "invalid_refresh_token",
+                Wrong::Absent | Wrong::Code | Wrong::Verifier => "invalid_code",
+            }),
+        }),
         ("GET", "/openid/connect/keys") => Some(oidc::key_set(world, Network::Slack, &json!({}))),
         ("GET", "/.well-known/openid-configuration") => Some(oidc::discovery(
             world,

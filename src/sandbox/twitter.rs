@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
+use super::consent;
+use super::exchange::{self, Wrong};
 use super::oauth1::{self, Refusal, Signed, With};
+use super::oauth2;
+use super::request_tokens;
 use super::world::{Account, World};
 
 /// Answers a request; nothing when there is nothing at its path.
@@ -17,6 +21,18 @@ pub fn answer(world: &World, call: &Call) -> Option<Answer> {
         ("GET", "/1.1/account/verify_credentials.json") => Some(verify_credentials(world, call)),
         ("POST", "/1.1/oauth/invalidate_token.json" | "/1.1/oauth/invalidate_token") => Some(invalidate(world, call)),
         ("GET", "/2/users/me") => Some(me(world, call)),
+        ("POST", "/oauth/request_token") => Some(request_tokens::request(world, call, refuse)),
+        ("GET" | "POST", "/oauth/authorize" | "/oauth/authenticate") => Some(consent::oauth1(world, call)),
+        ("POST", "/oauth/access_token") => Some(request_tokens::exchange(world, call, refuse)),
+        ("GET" | "POST", "/i/oauth2/authorize") => Some(consent::oauth2(world, call)),
+        ("POST", "/2/oauth2/token") => Some(match exchange::exchange(world, call) {
+            Ok(exchanged) => Answer::json(200, &exchanged.to_json("bearer", " ")),
+            Err(wrong) => refuse_exchange(wrong),
+        }),
+        ("POST", "/2/oauth2/revoke") => Some(match exchange::revoke(world, call) {
+            Ok(()) => Answer::json(200, &json!({"revoked": true})),
+            Err(wrong) => refuse_exchange(wrong),
+        }),
         _ => None,
     }
 }
@@ -93,6 +109,25 @@ fn me(world: &World, call: &Call) -> Answer {
         }
     }
     Answer::json(200, &json!({"data": data}))
+}
+
+/// A refusal of OAuth 2.
+fn refuse_exchange(wrong: Wrong) -> Answer {
+    let invalid = |what: &str| {
+        let why = format!("Value passed for the {what} was invalid.");
+        oauth2::refuse(400, "invalid_request", &why)
+    };
+    match wrong {
+        Wrong::Application | Wrong::Secret => {
+            oauth2::refuse(401, "unauthorized_client", "Missing valid authorization header")
+        }
+        Wrong::GrantType => oauth2::refuse(400, "unsupported_grant_type", "The grant type is not supported"),
+        Wrong::Absent => oauth2::refuse(400, "invalid_request", "Missing required parameter"),
+        Wrong::Code | Wrong::UsedCode => invalid("authorization code"),
+        Wrong::RedirectUri => invalid("redirect uri"),
+        Wrong::Verifier => invalid("code verifier"),
+        Wrong::Refresh => invalid("token"),
+    }
 }
 
 /// A refusal in the words of version 1.1.

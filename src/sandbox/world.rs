@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::call::Call;
 use super::fault::{Fault, Mode};
 use super::log::Log;
+use super::microsoft;
 use super::network::Network;
 use super::spelling;
 use super::wrong::WrongFact;
@@ -131,11 +132,12 @@ pub struct Application {
     pub id: String,
     /// Its secret.
     pub secret: String,
+    /// Where browsers may be sent back to; anywhere, when nothing is said.
+    pub redirect_uris: Vec<String>,
 }
 
-/// A right to a token, given on the consent page.
+/// A right to tokens, from when an application asks for it until it is exchanged.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "tokens are given out by the next change")]
 pub struct Grant {
     /// Where the account is.
     pub network: Network,
@@ -145,18 +147,37 @@ pub struct Grant {
     pub client: String,
     /// Where the browser goes back to.
     pub redirect_uri: String,
-    /// What was asked for.
-    pub scopes: Vec<String>,
-    /// PKCE: the challenge and its method.
-    pub challenge: Option<(String, String)>,
-    /// What goes into the ID token.
-    pub nonce: Option<String>,
-    /// OAuth 1.0a: the secret of the request token, and the verifier.
-    pub signing: Option<(String, String)>,
     /// Until when it is good.
     pub expires_at: Timestamp,
-    /// The tokens that it was exchanged for.
-    pub exchanged: Option<String>,
+    /// What was asked for.
+    pub asked: Asked,
+}
+
+/// What is asked for in one protocol or the other.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// OAuth 2: a code.
+    Code {
+        /// What the tokens shall allow.
+        scopes: Vec<String>,
+        /// PKCE: the challenge and its method.
+        challenge: Option<(String, String)>,
+        /// What goes into the ID token.
+        nonce: Option<String>,
+        /// What goes back with the browser.
+        state: Option<String>,
+        /// Whether the browser shall post it.
+        posts: bool,
+        /// The family of the tokens that it was exchanged for.
+        family: Option<String>,
+    },
+    /// OAuth 1.0a: a request token.
+    Token {
+        /// Its secret.
+        secret: String,
+        /// What shows that it was the same browser that consented.
+        verifier: String,
+    },
 }
 
 /// Everything that changes.
@@ -327,7 +348,8 @@ impl World {
     pub fn issue(&self, order: &Order) -> Issued {
         let network = order.network;
         let now = self.now();
-        let family = spelling::letters(&*self.random, 16);
+        let new_family = || spelling::letters(&*self.random, 16);
+        let family = order.family.clone().unwrap_or_else(new_family);
         let lifetime = order.lifetime.or(spelling::lifetime(network));
         let token = |kind, lifetime: Option<i64>| Token {
             kind,
@@ -338,7 +360,7 @@ impl World {
             issued_at: now,
             expires_at: lifetime.map(|seconds| self.after(seconds)),
             is_revoked: false,
-            family: order.family.clone().unwrap_or_else(|| family.clone()),
+            family: family.clone(),
         };
         let mut state = self.state.lock();
         if order.signs {
@@ -355,7 +377,7 @@ impl World {
         }
         let access = spelling::access_token(network, &*self.random);
         state.tokens.insert(access.clone(), token(Kind::Bearer, lifetime));
-        let refresh = spelling::refresh_token(network, &*self.random);
+        let refresh = spelling::refresh_token(network, &*self.random).filter(|_| order.with_refresh);
         if let Some(refresh) = &refresh {
             state
                 .tokens
@@ -369,7 +391,26 @@ impl World {
         }
     }
 
-    /// Takes back every token of the family, or every token of the account.
+    /// An account of which nothing is known but its id. It is not kept.
+    pub fn new_account(&self, network: Network, id: &str) -> Account {
+        let organisation = match network {
+            Network::Microsoft => microsoft::PERSONAL.to_owned(),
+            Network::Slack => format!("T{}", spelling::letters(&*self.random, 10).to_ascii_uppercase()),
+            _ => String::new(),
+        };
+        Account {
+            id: id.to_owned(),
+            name: "Somebody".to_owned(),
+            username: format!("somebody{}", spelling::letters(&*self.random, 6).to_lowercase()),
+            email: None,
+            email_verified: false,
+            picture: None,
+            organisation,
+            contacts: Vec::new(),
+        }
+    }
+
+    /// Takes back the tokens that are meant.
     pub fn revoke(&self, is_meant: impl Fn(&Token) -> bool) {
         let mut state = self.state.lock();
         for token in state.tokens.values_mut().filter(|token| is_meant(token)) {
@@ -392,6 +433,8 @@ pub struct Order {
     pub lifetime: Option<i64>,
     /// The family that they join, or one of their own.
     pub family: Option<String>,
+    /// Whether there is a refresh token too, where the network has them.
+    pub with_refresh: bool,
     /// Whether requests are signed with it.
     pub signs: bool,
 }

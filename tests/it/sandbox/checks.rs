@@ -282,6 +282,7 @@ async fn ask(networks: &Sandbox, check: &Check, account: &Value) -> Reply {
                 token: (token, account["token_secret"].as_str().unwrap()),
                 nonce: token,
                 later: 0,
+                more: &[],
             };
             let header = signing.header(networks, "GET", path);
             client

@@ -5,8 +5,10 @@
 mod checks;
 mod control;
 mod faults;
+mod flows;
 mod id_tokens;
 mod signatures;
+mod tokens;
 
 use oneself::clock::Clock;
 use oneself::sandbox::{base_string, signature};
@@ -42,6 +44,8 @@ struct Signing<'a> {
     nonce: &'a str,
     /// How many seconds after now.
     later: i64,
+    /// What else of the protocol it says.
+    more: &'a [(&'a str, &'a str)],
 }
 
 impl Signing<'_> {
@@ -57,9 +61,15 @@ impl Signing<'_> {
             ("oauth_token", self.token.0),
             ("oauth_version", "1.0"),
         ];
+        let own = own
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .chain(self.more.iter().copied());
+        let own: Vec<(&str, &str)> = own.collect();
         let of_query = query.split('&').filter_map(|pair| pair.split_once('='));
         let all: Vec<(String, String)> = own
-            .into_iter()
+            .iter()
+            .copied()
             .chain(of_query)
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
