@@ -289,6 +289,7 @@ impl Filled {
                 user: id,
                 identity,
                 one_per_provider: false,
+                most: None,
                 key: None,
                 once: None,
                 event: self.event(id, kind),

@@ -44,6 +44,9 @@ pub enum Error {
     /// refuses a second time. Whose it is, is not said.
     #[error("the identity is attached already")]
     IdentityTaken,
+    /// The user has another account of this network, and the interface knows one of each.
+    #[error("the user has an account of this network already")]
+    NetworkTaken,
     /// The identity is the one that the user was born with.
     #[error("the primary identity stays with its user")]
     PrimaryIdentity,
@@ -59,6 +62,15 @@ pub enum Error {
     /// The proof of a second account was not believed.
     #[error("the proof was not believed: {0}")]
     ProofRejected(ProofFault),
+    /// What was presented does not prove the account.
+    #[error("the token proves nothing: {0}")]
+    NetworkRefused(NetworkRefusal),
+    /// The network could not be asked; nothing was written.
+    #[error("the network {0}")]
+    Network(NetworkFault),
+    /// Our application at the network, its id or its secret, is not known here.
+    #[error("the connection has no application at its network, or not its secret")]
+    NotConfigured,
     /// The second account cannot be linked as it is, for instance because it is blocked.
     #[error("the second account cannot be linked")]
     SecondaryRefused,
@@ -263,6 +275,55 @@ pub enum ProofFault {
     /// Its user is gone.
     #[error("the second account was not found")]
     UnknownAccount,
+}
+
+/// Why a token proves no account (`security.md` section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkRefusal {
+    /// It was made for another application than this connection's.
+    #[error("it was made for another application")]
+    OtherApplication,
+    /// It has ended.
+    #[error("it has expired")]
+    Expired,
+    /// It was ended before its time.
+    #[error("it was revoked")]
+    Revoked,
+    /// The network does not accept it, and does not say why.
+    #[error("the network does not accept it for this application")]
+    NotAccepted,
+    /// It is of another account than the one that the caller named.
+    #[error("it is of another account")]
+    SomeoneElse,
+    /// It is no person's: an application's, or of another kind.
+    #[error("it is not a person's")]
+    WrongKind,
+    /// The network cannot say for which application it is, so only our own redirect flow counts.
+    #[error("the network cannot say for which application it was made")]
+    CannotTell,
+}
+
+/// Why a network could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkFault {
+    /// It did not answer in time.
+    #[error("did not answer in time")]
+    TimedOut,
+    /// It could not be reached, or was not lately.
+    #[error("could not be reached")]
+    Unreachable,
+    /// It answered that it cannot answer.
+    #[error("failed")]
+    Failed,
+    /// It answered what it never answers.
+    #[error("answered what cannot be understood")]
+    Garbled,
+    /// It refuses our application, or its addresses cannot be used.
+    #[error("does not accept this connection's application or settings")]
+    Misconfigured,
+    /// It, or we, ask too much of it.
+    #[error("is asked too much")]
+    Busy,
 }
 
 #[cfg(test)]

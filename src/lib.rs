@@ -18,6 +18,7 @@ pub mod domain;
 
 pub mod jwt;
 pub mod mail;
+pub mod providers;
 pub mod store;
 pub mod vault;
 

@@ -282,6 +282,7 @@ impl World {
             user: person.user,
             identity,
             one_per_provider: false,
+            most: None,
             key: Some(person.used.clone()),
             once: None,
             event,

@@ -137,14 +137,8 @@ impl App {
 
     async fn seal_client_secret(&self, tenant: TenantId, id: ConnectionId, secret: &SecretString) -> Result<Sealed> {
         let (key, _) = self.key_for(tenant, KeyOwner::Service).await?;
-        let place = Place {
-            connection: Some(id),
-            issuer: "",
-            subject: "",
-            field: Field::ClientSecret,
-            version: 1,
-        };
-        self.vault.seal(&key, &place, secret.expose_secret().as_bytes())
+        self.vault
+            .seal(&key, &secret_place(id), secret.expose_secret().as_bytes())
     }
 
     /// The two database connections that a new tenant has.
@@ -162,6 +156,17 @@ impl App {
                 created_at: self.clock.now(),
             })
             .collect()
+    }
+}
+
+/// Where the secret of a connection's application lies.
+pub(super) const fn secret_place(connection: ConnectionId) -> Place<'static> {
+    Place {
+        connection: Some(connection),
+        issuer: "",
+        subject: "",
+        field: Field::ClientSecret,
+        version: 1,
     }
 }
 

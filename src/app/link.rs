@@ -9,16 +9,15 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::app::keys::token_place;
-use crate::domain::{
-    Actor, Caller, Connection, ConnectionRef, EventKind, ExternalIdentity, Identity, KeyOwner, NewEvent, Object, Proof,
-    Scope, TokenSet, UserRef, UserWithIdentities,
-};
+use crate::app::account::Read;
+pub use crate::app::account::{Account, Asserted};
+use crate::app::renew::renewed_by;
+use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent, Proof, Scope, UserRef, UserWithIdentities};
 use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
-use crate::secret::{Digest, Sealed};
+use crate::secret::Digest;
 pub use crate::store::Spend;
-use crate::store::{self, Acted, Linked, Login, NewIdentity, Once, Repeated, UsedKey};
+use crate::store::{self, Linked, NewIdentity, Once, Repeated};
 
 /// How often an act is prepared again when what it was prepared from has changed.
 pub(super) const ATTEMPTS: usize = 8;
@@ -26,17 +25,13 @@ pub(super) const ATTEMPTS: usize = 8;
 /// How long an idempotency key is remembered (API-14).
 const ONCE_FOR: Duration = Duration::from_secs(86_400);
 
-/// An account that a caller with the right to do so vouches for.
-#[derive(Debug)]
-pub struct Asserted {
-    /// Where it is.
-    pub connection: ConnectionRef,
-    /// Its own id there.
-    pub subject: String,
-    /// What is said of it.
-    pub claims: Object,
-    /// Its live credential, if there is one.
-    pub tokens: TokenSet,
+/// How many accounts of one network a user may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PerNetwork {
+    /// As many as she likes.
+    Many,
+    /// One, as some interfaces have it.
+    One,
 }
 
 /// What to do when the user has the identity already.
@@ -79,13 +74,15 @@ pub struct LinkRequest {
     /// To whom.
     pub user: UserRef,
     /// What.
-    pub account: Asserted,
+    pub account: Account,
     /// When the user has it already.
     pub on_same: OnSame,
     /// When another user has it.
     pub if_owned: IfOwned,
     /// When nobody has it.
     pub if_unknown: IfUnknown,
+    /// When she has another one of the network.
+    pub per_network: PerNetwork,
     /// That the request takes effect once.
     pub once: Option<OnceKey>,
     /// Only say what would happen.
@@ -99,6 +96,32 @@ pub struct OnceKey {
     pub key: Digest,
     /// The digest of the request.
     pub request: Digest,
+}
+
+/// A request without its account.
+struct Terms {
+    user: UserRef,
+    on_same: OnSame,
+    if_owned: IfOwned,
+    if_unknown: IfUnknown,
+    per_network: PerNetwork,
+    once: Option<OnceKey>,
+    dry_run: bool,
+}
+
+impl LinkRequest {
+    fn split(self) -> (Account, Terms) {
+        let terms = Terms {
+            user: self.user,
+            on_same: self.on_same,
+            if_owned: self.if_owned,
+            if_unknown: self.if_unknown,
+            per_network: self.per_network,
+            once: self.once,
+            dry_run: self.dry_run,
+        };
+        (self.account, terms)
+    }
 }
 
 /// How linking ended well.
@@ -122,20 +145,18 @@ impl App {
     /// the connection, or of an identity that nobody has and that is not to be attached;
     /// [`Error::Invalid`] naming the part of the account that cannot be used;
     /// [`Error::PrimaryIdentity`] when it is what the user was born with and `on_same` refuses;
-    /// [`Error::IdentityTaken`]; [`Error::SecondaryRefused`] when its user cannot be absorbed;
-    /// [`Error::LimitReached`] when a person would have more than her tenant lets her; [`Error::KeyReused`].
+    /// [`Error::IdentityTaken`]; [`Error::NetworkTaken`]; [`Error::SecondaryRefused`] when its user cannot be absorbed;
+    /// [`Error::LimitReached`] when a person would have more than her tenant lets her; [`Error::Blocked`], which
+    /// only those learn who act for the tenant, when its user is; [`Error::KeyReused`].
     pub async fn link(&self, caller: &Caller, request: LinkRequest) -> Result<LinkOutcome> {
-        self.may_link(caller, &request).await?;
-        let mut user = self.user_of(caller.tenant, &request).await?;
-        let connection = self
-            .existing_connection(caller.tenant, &request.account.connection)
-            .await?;
+        let (account, request) = request.split();
+        self.may_link(caller, &account, &request).await?;
         let proof = match &request.if_owned {
             IfOwned::Absorb { proof, .. } => *proof,
             IfOwned::Refuse => Proof::Asserted,
         };
-        let external =
-            ExternalIdentity::from_claims(&connection, &request.account.subject, &request.account.claims, proof)?;
+        let mut user = self.user_of(caller.tenant, &account, &request).await?;
+        let account = self.read_account(caller.tenant, account, proof).await?;
         if let Some(once) = &request.once
             && let Some(done) = self.store.find_once(caller.tenant, once.key, self.clock.now()).await?
         {
@@ -148,19 +169,16 @@ impl App {
                 || request.dry_run
                 || matches!(request.if_owned, IfOwned::Absorb { .. });
             let owner = match looked_up {
-                true => self.store.find_identity(caller.tenant, external.key()).await?,
+                true => self.store.find_identity(caller.tenant, account.external.key()).await?,
                 false => None,
             };
             let step = match owner {
-                Some(identity) if identity.user == user => {
-                    self.link_same(caller, &request, &connection, identity, &external)
-                        .await?
-                }
+                Some(identity) if identity.user == user => self.link_same(caller, &request, &account, identity).await?,
                 Some(identity) => self.link_owned(caller, &request, user, &identity).await?,
                 None if looked_up && request.if_unknown == IfUnknown::Refuse => {
                     return Err(Error::NotFound(Noun::Identity));
                 }
-                None => self.attach(caller, &request, user, &connection, &external).await?,
+                None => self.attach(caller, &request, user, &account).await?,
             };
             if let Some(outcome) = step {
                 return Ok(outcome);
@@ -185,26 +203,31 @@ impl App {
         found.ok_or(Error::NotFound(Noun::User))
     }
 
-    /// Vouching for an account takes a right over all users; proving it by a token, which is
-    /// checked before this, is open to people on themselves too.
-    async fn may_link(&self, caller: &Caller, request: &LinkRequest) -> Result<()> {
+    /// Vouching for an account takes a right over all users; proving it, by a token that is
+    /// checked before this or by its network, is open to people on themselves too.
+    async fn may_link(&self, caller: &Caller, account: &Account, request: &Terms) -> Result<()> {
         const OVER_ALL: &[Scope] = &[Scope::UpdateUsers];
-        match &request.if_owned {
-            IfOwned::Absorb {
-                proof: Proof::TwoProof, ..
-            } if !caller.scopes.has_any(OVER_ALL) => self.user_to_link(caller, &request.user).await.map(drop),
-            _ => caller.needs(OVER_ALL),
+        let is_proved = match (account, &request.if_owned) {
+            (Account::Proved(_), IfOwned::Refuse) => true,
+            (_, IfOwned::Absorb { proof, .. }) => *proof == Proof::TwoProof,
+            (Account::Asserted(_), IfOwned::Refuse) => false,
+        };
+        match is_proved && !caller.scopes.has_any(OVER_ALL) {
+            true => self.user_to_link(caller, &request.user).await.map(drop),
+            false => caller.needs(OVER_ALL),
         }
     }
 
     /// Whom the request means. Who has a key is not looked up if the key will be needed anyway:
     /// whether she is still there, the act finds out.
-    async fn user_of(&self, tenant: TenantId, request: &LinkRequest) -> Result<UserId> {
+    async fn user_of(&self, tenant: TenantId, account: &Account, request: &Terms) -> Result<UserId> {
+        let has_tokens = match account {
+            Account::Asserted(asserted) => !asserted.tokens.is_empty(),
+            Account::Proved(_) => true,
+        };
         match request.user {
             UserRef::Id(id)
-                if !request.dry_run
-                    && !request.account.tokens.is_empty()
-                    && self.find_key(tenant, KeyOwner::User(id)).await?.is_some() =>
+                if !request.dry_run && has_tokens && self.find_key(tenant, KeyOwner::User(id)).await?.is_some() =>
             {
                 Ok(id)
             }
@@ -216,10 +239,9 @@ impl App {
     async fn attach(
         &self,
         caller: &Caller,
-        request: &LinkRequest,
+        request: &Terms,
         user: UserId,
-        connection: &Connection,
-        external: &ExternalIdentity,
+        account: &Read,
     ) -> Result<Option<LinkOutcome>> {
         let id = IdentityId::new(&*self.clock, &*self.random);
         let (identity, key) = self
@@ -227,9 +249,9 @@ impl App {
                 caller.tenant,
                 user,
                 id,
-                external.clone(),
+                account.external.clone(),
                 caller.actor(),
-                &request.account.tokens,
+                &account.tokens,
             )
             .await?;
         if request.dry_run {
@@ -238,14 +260,15 @@ impl App {
         let act = store::Link {
             user,
             identity,
-            one_per_provider: false,
+            one_per_provider: request.per_network == PerNetwork::One,
+            most: self.most_identities(caller).await?,
             key,
             once: request.once.as_ref().map(|once| self.once(once, user, Some(id))),
             event: NewEvent {
                 kind: EventKind::IdentityLinked {
                     identity: id,
-                    connection: connection.id,
-                    proof: external.proof(),
+                    connection: account.connection.id,
+                    proof: account.external.proof(),
                 },
                 user,
                 actor: caller.actor(),
@@ -255,9 +278,11 @@ impl App {
         };
         match self.store.link(caller.tenant, act).await? {
             Linked::Attached(identity) => Ok(Some(LinkOutcome::Attached(identity))),
-            Linked::AlreadyYours(identity) => self.link_same(caller, request, connection, identity, external).await,
+            Linked::AlreadyYours(identity) => self.link_same(caller, request, account, identity).await,
             Linked::Taken if matches!(request.if_owned, IfOwned::Absorb { .. }) => Ok(None),
-            Linked::Taken | Linked::ProviderTaken => Err(Error::IdentityTaken),
+            Linked::Taken => Err(self.taken(caller, account).await?),
+            Linked::ProviderTaken => Err(Error::NetworkTaken),
+            Linked::Full => Err(Error::LimitReached),
             Linked::NoUser => {
                 self.forget_key(caller.tenant, user);
                 Ok(None)
@@ -274,14 +299,39 @@ impl App {
         }
     }
 
+    /// Why an account that somebody else has cannot be linked. That this person is blocked, only
+    /// those learn who act for the tenant (LNK-20).
+    async fn taken(&self, caller: &Caller, account: &Read) -> Result<Error> {
+        if caller.user.is_some() {
+            return Ok(Error::IdentityTaken);
+        }
+        let holder = self.store.find_identity(caller.tenant, account.external.key()).await?;
+        let holder = match holder {
+            Some(identity) => self.store.find_user(caller.tenant, &UserRef::Id(identity.user)).await?,
+            None => None,
+        };
+        Ok(match holder.and_then(|user| user.blocked) {
+            Some(true) => Error::Blocked,
+            _ => Error::IdentityTaken,
+        })
+    }
+
+    /// How many identities a person may give herself. Whoever acts for the tenant answers for how many
+    /// there are.
+    pub(super) async fn most_identities(&self, caller: &Caller) -> Result<Option<u32>> {
+        match caller.user {
+            Some(_) => Ok(Some(self.settings_of(caller.tenant).await?.identities_per_user)),
+            None => Ok(None),
+        }
+    }
+
     /// The user has it already.
     async fn link_same(
         &self,
         caller: &Caller,
-        request: &LinkRequest,
-        connection: &Connection,
+        request: &Terms,
+        account: &Read,
         identity: Identity,
-        external: &ExternalIdentity,
     ) -> Result<Option<LinkOutcome>> {
         if request.on_same == OnSame::Refuse {
             return Err(if identity.is_primary() {
@@ -290,70 +340,22 @@ impl App {
                 Error::IdentityTaken
             });
         }
-        let version = identity.version.saturating_add(1);
-        let (tokens, key) = match identity.has_tokens && request.account.tokens.is_empty() {
-            true => self.keep_tokens(caller.tenant, &identity).await?,
-            false => {
-                self.seal_tokens(caller.tenant, identity.user, external, version, &request.account.tokens)
-                    .await?
-            }
-        };
-        let renewed = Identity {
-            version,
-            proof: external.proof(),
-            proved_at: self.clock.now(),
-            proved_by: caller.actor(),
-            has_tokens: tokens.is_some(),
-            profile: match identity.is_primary() || external.profile().is_empty() {
-                true => identity.profile.clone(),
-                false => external.profile().clone(),
-            },
-            ..identity.clone()
-        };
         if request.dry_run {
-            return Ok(Some(LinkOutcome::Refreshed(renewed)));
+            return Ok(Some(LinkOutcome::Refreshed(renewed_by(
+                caller,
+                account,
+                &identity,
+                self.clock.now(),
+            ))));
         }
-        let act = store::Refresh {
-            user: identity.user,
-            identity: identity.id,
-            expected_version: identity.version,
-            proof: renewed.proof,
-            proved_by: renewed.proved_by,
-            profile: Some(renewed.profile.clone()),
-            tokens,
-            key,
-            once: request
-                .once
-                .as_ref()
-                .map(|once| self.once(once, identity.user, Some(identity.id))),
-            event: NewEvent {
-                kind: EventKind::IdentityRefreshed {
-                    identity: identity.id,
-                    connection: connection.id,
-                    proof: renewed.proof,
-                },
-                user: identity.user,
-                actor: caller.actor(),
-                at: renewed.proved_at,
-                sealed: None,
-            },
-        };
-        match (self.store.refresh(caller.tenant, act).await?, &request.once) {
-            (Acted::Done, _) => Ok(Some(LinkOutcome::Refreshed(renewed))),
-            (Acted::Changed | Acted::NoUser, _) => {
-                self.forget_key(caller.tenant, identity.user);
-                Ok(None)
-            }
-            (Acted::Repeated(done), Some(once)) => self.link_again(caller, once, &done).await.map(Some),
-            (other, _) => Err(Error::internal(format!("a refresh ended as {other:?}"))),
-        }
+        self.renew(caller, account, identity, request.once.as_ref()).await
     }
 
     /// Another user has it.
     async fn link_owned(
         &self,
         caller: &Caller,
-        request: &LinkRequest,
+        request: &Terms,
         user: UserId,
         identity: &Identity,
     ) -> Result<Option<LinkOutcome>> {
@@ -367,7 +369,7 @@ impl App {
     }
 
     /// The answer to a request that took effect before.
-    async fn link_again(&self, caller: &Caller, once: &OnceKey, done: &Repeated) -> Result<LinkOutcome> {
+    pub(super) async fn link_again(&self, caller: &Caller, once: &OnceKey, done: &Repeated) -> Result<LinkOutcome> {
         if done.request != once.request {
             return Err(Error::KeyReused);
         }
@@ -384,52 +386,6 @@ impl App {
             })
             .map(LinkOutcome::Repeated)
             .ok_or(Error::NotFound(Noun::Identity))
-    }
-
-    /// An identity as an act takes it, its tokens sealed for its first version.
-    pub(super) async fn new_identity(
-        &self,
-        tenant: TenantId,
-        user: UserId,
-        id: IdentityId,
-        external: ExternalIdentity,
-        proved_by: Actor,
-        tokens: &TokenSet,
-    ) -> Result<(NewIdentity, Option<UsedKey>)> {
-        let (tokens, key) = self.seal_tokens(tenant, user, &external, 1, tokens).await?;
-        Ok((
-            NewIdentity {
-                id,
-                external,
-                proved_by,
-                tokens,
-                login: Login::default(),
-            },
-            key,
-        ))
-    }
-
-    /// Seals a token set for one version of one identity of one user; nothing for none.
-    async fn seal_tokens(
-        &self,
-        tenant: TenantId,
-        user: UserId,
-        external: &ExternalIdentity,
-        version: i64,
-        tokens: &TokenSet,
-    ) -> Result<(Option<Sealed>, Option<UsedKey>)> {
-        if tokens.is_empty() {
-            return Ok((None, None));
-        }
-        let (key, used) = self.key_for(tenant, KeyOwner::User(user)).await?;
-        let place = token_place(external.key(), version);
-        Ok((Some(self.vault.seal(&key, &place, &tokens.to_plain())?), Some(used)))
-    }
-
-    /// The tokens that an identity has, sealed for its next version.
-    async fn keep_tokens(&self, tenant: TenantId, identity: &Identity) -> Result<(Option<Sealed>, Option<UsedKey>)> {
-        let (key, used) = self.key_for(tenant, KeyOwner::User(identity.user)).await?;
-        Ok((self.seal_again(tenant, identity, &key).await?, Some(used)))
     }
 
     pub(super) fn once(&self, once: &OnceKey, user: UserId, identity: Option<IdentityId>) -> Once {

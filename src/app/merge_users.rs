@@ -40,11 +40,7 @@ impl App {
             return Err(Error::SecondaryRefused);
         }
 
-        // Whoever acts for the tenant answers for how many there are.
-        let most = match caller.user {
-            Some(_) => Some(self.settings_of(tenant).await?.identities_per_user),
-            None => None,
-        };
+        let most = self.most_identities(caller).await?;
         let (key, used) = self.key_for(tenant, KeyOwner::User(survivor)).await?;
         let mut moving = Vec::with_capacity(goes.identities.len());
         for identity in &goes.identities {

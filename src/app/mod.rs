@@ -9,9 +9,12 @@ use crate::clock::{Clock, Random};
 use crate::domain::RateLimit;
 use crate::error::{Error, Result};
 use crate::mail::Mailer;
+use crate::outbound::Outbound;
 use crate::store::Store;
 use crate::vault::Vault;
 
+mod account;
+pub mod arrive;
 pub mod authenticate;
 pub mod clients;
 pub mod connections;
@@ -28,10 +31,12 @@ pub mod link;
 pub mod log_in;
 pub mod logs;
 mod merge_users;
+mod networks;
 pub mod origins;
 mod passwords;
 mod rates;
 pub mod read_tokens;
+mod renew;
 pub mod resolve;
 mod revoke_access;
 pub mod search_users;
@@ -43,6 +48,7 @@ mod trail;
 pub mod unlink;
 pub mod update_user;
 pub mod users;
+pub mod verify;
 pub mod verify_email;
 
 pub use origins::Origins;
@@ -66,6 +72,7 @@ pub struct App {
     jobs_asked: tokio::sync::Notify,
     uploads: Arc<tokio::sync::Semaphore>,
     mailer: Option<Mailer>,
+    networks: networks::Networks,
 }
 
 /// What an [`App`] is made of.
@@ -86,6 +93,10 @@ pub struct Parts {
     pub rate_limit_per_address: RateLimit,
     /// What sends mail, if anything does.
     pub mailer: Option<Mailer>,
+    /// The one way to networks.
+    pub outbound: Outbound,
+    /// Where the simulated networks are, if those are asked in place of the real ones.
+    pub sandbox: Option<String>,
 }
 
 impl App {
@@ -120,6 +131,7 @@ impl App {
             jobs_asked: tokio::sync::Notify::new(),
             uploads: Arc::new(tokio::sync::Semaphore::new(jobs::UPLOADS_AT_ONCE)),
             mailer: parts.mailer,
+            networks: networks::Networks::new(parts.outbound, parts.sandbox),
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::app::link::{Asserted, OnceKey};
+use crate::app::link::{Account, OnceKey};
 use crate::app::{App, ImportedHash};
 use crate::domain::{
     Caller, Connection, ConnectionRef, Dialect, EventKind, ExternalIdentity, NewEvent, Object, Profile, Proof, Scope,
@@ -50,7 +50,7 @@ pub struct UserRequest {
     /// Auth0's bag that she may not write.
     pub app_metadata: Option<Object>,
     /// An account of hers elsewhere, attached in the same act.
-    pub also: Option<Asserted>,
+    pub also: Option<Account>,
     /// What a dialect keeps with her.
     pub bag: Option<(Dialect, Object)>,
     /// That the request takes effect once.
@@ -66,6 +66,11 @@ impl App {
     /// [`Error::WeakPassword`]; [`Error::KeyReused`].
     pub async fn create_user(&self, caller: &Caller, request: UserRequest) -> Result<(UserWithIdentities, bool)> {
         caller.needs(&[Scope::CreateUsers])?;
+        self.make_user(caller, request).await
+    }
+
+    /// The same for whoever has another right to it than over all users.
+    pub(super) async fn make_user(&self, caller: &Caller, request: UserRequest) -> Result<(UserWithIdentities, bool)> {
         let tenant = caller.tenant;
         let at = request
             .connection
@@ -113,16 +118,22 @@ impl App {
         let (more, key) = match request.also {
             None => (Vec::new(), None),
             Some(account) => {
-                let at = self.existing_connection(tenant, &account.connection).await?;
-                let external = ExternalIdentity::from_claims(&at, &account.subject, &account.claims, Proof::Asserted)?;
+                let account = self.read_account(tenant, account, Proof::Asserted).await?;
                 let id = IdentityId::new(&*self.clock, &*self.random);
                 events.push(event(EventKind::IdentityLinked {
                     identity: id,
-                    connection: at.id,
-                    proof: Proof::Asserted,
+                    connection: account.connection.id,
+                    proof: account.external.proof(),
                 }));
                 let (identity, key) = self
-                    .new_identity(tenant, user.id, id, external, caller.actor(), &account.tokens)
+                    .new_identity(
+                        tenant,
+                        user.id,
+                        id,
+                        account.external.clone(),
+                        caller.actor(),
+                        &account.tokens,
+                    )
                     .await?;
                 (vec![identity], key)
             }

@@ -33,6 +33,10 @@ pub enum Connection {
         /// Where its secret is; - for standard input
         #[arg(long, value_name = "FILE")]
         client_secret_file: Option<PathBuf>,
+        /// What the provider is like, for oidc, oauth2 and oauth1: introspection_endpoint,
+        /// userinfo_endpoint, profile_endpoint or subject_claim; may be given several times
+        #[arg(long = "option", value_name = "NAME=VALUE", value_parser = option)]
+        options: Vec<(String, String)>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -65,6 +69,7 @@ impl Connection {
                 issuer,
                 client_id,
                 client_secret_file,
+                options,
                 json,
             } => {
                 let client_secret = client_secret_file.as_deref().map(read_secret).transpose()?;
@@ -75,6 +80,7 @@ impl Connection {
                     issuer,
                     client_id,
                     client_secret,
+                    options: options.into_iter().collect(),
                 };
                 (order, json)
             }
@@ -88,6 +94,20 @@ impl Connection {
             } => (Order::RemoveConnection { tenant, connection }, false),
         };
         orders::give(place, &order, json)
+    }
+}
+
+/// An option that describes a provider.
+fn option(text: &str) -> Result<(String, String), String> {
+    const NAMES: [&str; 4] = [
+        "introspection_endpoint",
+        "userinfo_endpoint",
+        "profile_endpoint",
+        "subject_claim",
+    ];
+    match text.split_once('=') {
+        Some((name, value)) if NAMES.contains(&name) && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("takes NAME=VALUE with one of {}", NAMES.join(", "))),
     }
 }
 

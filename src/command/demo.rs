@@ -19,7 +19,7 @@ use super::serve::{Prepared, start_log};
 use super::{Failure, Place, open, print};
 use crate::app::App;
 use crate::app::connections::ConnectionRequest;
-use crate::app::link::Asserted;
+use crate::app::link::{Account, Asserted};
 use crate::app::log_in::AccessTokenRequest;
 use crate::app::users::UserRequest;
 use crate::config::LogFormat;
@@ -136,12 +136,12 @@ impl Scene {
         })?;
         let caller = app.authenticate(token.expose_secret()).await?;
         let now = app.now().as_millisecond();
-        let at_github = Asserted {
+        let at_github = Account::Asserted(Asserted {
             connection: ConnectionRef::Name("github".to_owned()),
             subject: now.to_string(),
             claims: Object::new(),
             tokens: TokenSet::default(),
-        };
+        });
         let (ada, _) = app
             .create_user(
                 &caller,

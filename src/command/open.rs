@@ -17,6 +17,7 @@ use crate::clock::{SystemClock, SystemRandomness};
 use crate::config::{Config, MailSecurity, Unsafe};
 use crate::error::Error;
 use crate::mail::{Mailer, Security, Smtp};
+use crate::outbound::Outbound;
 use crate::secret::SecretString;
 use crate::store::Store;
 use crate::store::ledger::LedgerFault;
@@ -83,6 +84,8 @@ pub async fn app(config: &Config, installation: &Installation, address: SocketAd
         },
         rate_limit_per_address,
         mailer,
+        outbound: Outbound::new(config.outbound()),
+        sandbox: config.sandbox.as_ref().map(|sandbox| sandbox.as_str().to_owned()),
     };
     App::start(parts).await.map_err(|error| match error {
         Error::CryptoIntegrity => Failure::Unsafe(format!(

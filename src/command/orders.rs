@@ -6,6 +6,7 @@
 //! no order reaches this file by HTTP. What would surprise: orders carry texts as they
 //! were typed; they are understood where they are executed, so that both ways refuse alike.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use super::{Failure, Place, audit, backup, control, doctor, import, keys, open, 
 use crate::app::App;
 use crate::app::connections::ConnectionRequest;
 use crate::config::{Config, Unsafe};
-use crate::domain::{ConnectionRef, Grant, Scope, Scopes};
+use crate::domain::{ConnectionRef, Grant, Object, Scope, Scopes};
 use crate::error::{Error, Result};
 
 /// How long whoever holds the directory may take to listen for orders or to be done.
@@ -63,6 +64,7 @@ pub enum Order {
         issuer: Option<String>,
         client_id: Option<String>,
         client_secret: Option<String>,
+        options: BTreeMap<String, String>,
     },
     ListConnections {
         tenant: String,
@@ -294,14 +296,19 @@ async fn execute(app: &App, order: &Order) -> Result<Answer> {
             issuer,
             client_id,
             client_secret,
+            options,
         } => {
+            let options: Object = options
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone().into()))
+                .collect();
             let request = ConnectionRequest {
                 name: name.clone(),
                 provider: provider.clone(),
                 issuer: issuer.clone(),
                 client_id: client_id.clone(),
                 client_secret: client_secret.clone().map(Into::into),
-                ..ConnectionRequest::default()
+                auth0: Object::from_iter((!options.is_empty()).then(|| ("options".to_owned(), options.into()))),
             };
             render::connection(&app.add_connection(tenant, request).await?)
         }

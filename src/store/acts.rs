@@ -204,6 +204,8 @@ pub struct Link {
     pub identity: NewIdentity,
     /// Refuse when the user has an identity of the same provider, as some dialects do.
     pub one_per_provider: bool,
+    /// How many identities the user may have then; `None`: as many as there are.
+    pub most: Option<u32>,
     /// The user's key that `tokens` was sealed under.
     pub key: Option<UsedKey>,
     /// Marks the request as done, if it carried an idempotency key.
@@ -223,6 +225,8 @@ pub enum Linked {
     Taken,
     /// The user has another one of the same provider.
     ProviderTaken,
+    /// The user would have more identities than the act allows.
+    Full,
     /// No such user.
     NoUser,
     /// No such connection any more.

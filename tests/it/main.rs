@@ -22,6 +22,7 @@ mod made_up;
 mod outbound;
 mod overload;
 mod passwords;
+mod providers;
 mod races;
 mod sandbox;
 mod sdk;

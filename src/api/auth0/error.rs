@@ -109,6 +109,22 @@ impl From<Error> for Problem {
                 "invalid_body",
             ),
             Error::IdentityTaken => Self::conflict("Specified identity already exists.", "identity_already_exists"),
+            Error::NetworkTaken => Self::conflict(
+                "The user has an identity of this provider already.",
+                "identity_already_exists",
+            ),
+            Error::NetworkRefused(refusal) => {
+                Self::bad_request(format!("The token was refused: {refusal}."), "invalid_token")
+            }
+            Error::Network(fault) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("The identity provider {fault}."),
+                Some("provider_unavailable"),
+            ),
+            Error::NotConfigured => Self::conflict(
+                "The connection has no application at its provider.",
+                "connection_not_configured",
+            ),
             Error::PrimaryIdentity => {
                 Self::bad_request("Main identity cannot be removed.", "main_identity_unremovable")
             }

@@ -19,7 +19,7 @@ use super::form::Body;
 use super::names::{self, Names};
 use super::wire::{self, OnPrimary, Tokens};
 use crate::app::App;
-use crate::app::link::{Asserted, IfOwned, IfUnknown, LinkRequest, OnSame, Spend};
+use crate::app::link::{Account, Asserted, IfOwned, IfUnknown, LinkRequest, OnSame, PerNetwork, Spend};
 use crate::app::log_in::Claims;
 use crate::app::resolve::Located;
 use crate::app::unlink::{Ending, LastWayIn};
@@ -253,15 +253,16 @@ async fn check_unspent(app: &App, caller: &Caller, spend: &Spend) -> Result<(), 
 fn request(user: &UserRef, at: ConnectionId, subject: &str, if_owned: IfOwned, if_unknown: IfUnknown) -> LinkRequest {
     LinkRequest {
         user: user.clone(),
-        account: Asserted {
+        account: Account::Asserted(Asserted {
             connection: ConnectionRef::Id(at),
             subject: subject.to_owned(),
             claims: Object::new(),
             tokens: TokenSet::default(),
-        },
+        }),
         on_same: OnSame::Refuse,
         if_owned,
         if_unknown,
+        per_network: PerNetwork::Many,
         once: None,
         dry_run: false,
     }

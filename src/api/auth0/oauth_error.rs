@@ -86,6 +86,10 @@ impl From<Error> for OAuthProblem {
             Error::InsufficientScope { .. }
             | Error::NotYourself
             | Error::IdentityTaken
+            | Error::NetworkTaken
+            | Error::NetworkRefused(_)
+            | Error::Network(_)
+            | Error::NotConfigured
             | Error::PrimaryIdentity
             | Error::LastCredential
             | Error::LimitReached

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::domain::Quota;
-use crate::error::{Error, Unauthenticated};
+use crate::error::{Error, NetworkFault, NetworkRefusal, Unauthenticated};
 use crate::web::Fault;
 use crate::web::query::QueryFault;
 use crate::web::refusal::Refusal;
@@ -57,6 +57,17 @@ fn spell(error: &Error) -> (StatusCode, &'static str) {
         Error::NotYourself => (StatusCode::FORBIDDEN, "forbidden"),
         Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "invalid_value"),
         Error::IdentityTaken => (StatusCode::CONFLICT, "identity_taken"),
+        Error::NetworkTaken => (StatusCode::CONFLICT, "network_taken"),
+        Error::NetworkRefused(NetworkRefusal::CannotTell) => (StatusCode::BAD_REQUEST, "bare_token_refused"),
+        Error::NetworkRefused(NetworkRefusal::SomeoneElse) => (StatusCode::BAD_REQUEST, "proof_mismatch"),
+        Error::NetworkRefused(_) => (StatusCode::BAD_REQUEST, "proof_rejected"),
+        Error::Network(NetworkFault::TimedOut) => (StatusCode::GATEWAY_TIMEOUT, "provider_timeout"),
+        Error::Network(NetworkFault::Busy) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        Error::Network(NetworkFault::Misconfigured) => (StatusCode::BAD_GATEWAY, "provider_misconfigured"),
+        Error::Network(NetworkFault::Unreachable | NetworkFault::Failed | NetworkFault::Garbled) => {
+            (StatusCode::BAD_GATEWAY, "provider_error")
+        }
+        Error::NotConfigured => (StatusCode::CONFLICT, "connection_not_configured"),
         Error::PrimaryIdentity => (StatusCode::CONFLICT, "primary_identity"),
         Error::LastCredential => (StatusCode::CONFLICT, "last_credential"),
         Error::LimitReached => (StatusCode::CONFLICT, "limit_reached"),
@@ -113,9 +124,19 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Error::Busy { retry_after } | Error::TooManyRequests(Quota { retry_after, .. }) = error {
-            headers.insert(RETRY_AFTER, HeaderValue::from(retry_after));
+        if let Some(seconds) = retry_after(&error) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+/// In how many seconds trying again may help.
+const fn retry_after(error: &Error) -> Option<u32> {
+    match error {
+        Error::Busy { retry_after } | Error::TooManyRequests(Quota { retry_after, .. }) => Some(*retry_after),
+        Error::Network(NetworkFault::Busy) => Some(1),
+        Error::Network(NetworkFault::Unreachable | NetworkFault::TimedOut | NetworkFault::Failed) => Some(10),
+        _ => None,
     }
 }

@@ -10,7 +10,7 @@ use crate::api::link::error::Problem;
 use crate::api::link::request::{Asking, Idempotency, user};
 use crate::api::link::wire;
 use crate::app::App;
-use crate::app::link::{IfOwned, IfUnknown, LinkOutcome, LinkRequest, OnSame};
+use crate::app::link::{Account, IfOwned, IfUnknown, LinkOutcome, LinkRequest, OnSame, PerNetwork};
 use crate::app::unlink::{Ending, LastWayIn};
 use crate::domain::ConnectionRef;
 use crate::error::{Error, Noun};
@@ -24,7 +24,7 @@ use crate::web::{Fields, Reason};
 /// How many accounts one request may ask for.
 const AT_ONCE: usize = 100;
 
-/// `POST /link/v1/users/{id}/identities`: links an account that the caller vouches for.
+/// `POST /link/v1/users/{id}/identities`: links an account that the caller vouches for or, with `verify`, its network.
 #[utoipa::path(
     post, path = "/link/v1/users/{id}/identities", tag = "identities", operation_id = "link",
     params(
@@ -36,12 +36,14 @@ const AT_ONCE: usize = 100;
     responses(
         (status = 201, description = "attached", body = wire::IdentityBody),
         (status = 200, description = "hers already: tokens, profile and proof are renewed; or a dry run", body = wire::IdentityBody),
-        (status = 400, description = "not understood", body = wire::Problem),
+        (status = 400, description = "not understood; or `proof_rejected`, `proof_mismatch`, `bare_token_refused`: the token proves nothing", body = wire::Problem),
         (status = 401, description = "no valid token", body = wire::Problem),
-        (status = 403, description = "without update:users", body = wire::Problem),
+        (status = 403, description = "without update:users, or without the right over oneself for what is proved", body = wire::Problem),
         (status = 404, description = "no such user or connection", body = wire::Problem),
-        (status = 409, description = "`identity_taken`: somebody else's", body = wire::Problem),
-        (status = 501, description = "`verify` on a server that cannot ask networks", body = wire::Problem),
+        (status = 409, description = "`identity_taken`: somebody else's; `connection_not_configured`: there is nobody to ask", body = wire::Problem),
+        (status = 502, description = "`provider_error`, `provider_misconfigured`: the network did not answer what it should", body = wire::Problem),
+        (status = 503, description = "`busy`: it, or we, are asked too much", body = wire::Problem),
+        (status = 504, description = "`provider_timeout`: the network did not answer in time", body = wire::Problem),
     ),
 )]
 pub async fn link(
@@ -55,16 +57,22 @@ pub async fn link(
     let dry_run = query.opt_bool("dry_run")?.unwrap_or(false);
     query.finish()?;
     let once = idempotency.of(&caller, &format!("link {id}"), &body);
-    let (account, verify) = wire::account(Fields::new(body), app.now())?;
-    if verify {
-        return Err(Error::Unsupported("verify").into());
-    }
+    let user = user(&id)?;
+    let account = match wire::account(Fields::new(body), app.now())? {
+        wire::Given::Asserted(asserted) => Account::Asserted(asserted),
+        wire::Given::ToProve(presented) => {
+            // Nobody asks a network about a user that the caller may not link.
+            app.user_to_link(&caller, &user).await?;
+            Account::Proved(app.prove(caller.tenant, presented).await?)
+        }
+    };
     let request = LinkRequest {
-        user: user(&id)?,
+        user,
         account,
         on_same: OnSame::Refresh,
         if_owned: IfOwned::Refuse,
         if_unknown: IfUnknown::Attach,
+        per_network: PerNetwork::Many,
         once,
         dry_run,
     };

@@ -9,9 +9,10 @@ use crate::api::link::error::Problem;
 use crate::api::link::request::{Asking, Idempotency, PageRequest, user};
 use crate::api::link::wire;
 use crate::app::App;
+use crate::app::link::Account;
 use crate::app::users::{Page, UserRequest};
 use crate::domain::profile::is_display_text;
-use crate::domain::{Profile, email};
+use crate::domain::{Profile, Scope, email};
 use crate::error::Error;
 use crate::id::UserId;
 use crate::secret::SecretString;
@@ -74,8 +75,11 @@ pub async fn create(
     let also = match fields.opt_fields("identity")? {
         None => None,
         Some(identity) => match wire::account(identity, app.now())? {
-            (_, true) => return Err(Error::Unsupported("verify").into()),
-            (account, false) => Some(account),
+            wire::Given::Asserted(asserted) => Some(Account::Asserted(asserted)),
+            wire::Given::ToProve(presented) => {
+                caller.needs(&[Scope::CreateUsers])?;
+                Some(Account::Proved(app.prove(caller.tenant, presented).await?))
+            }
         },
     };
     fields.finish()?;

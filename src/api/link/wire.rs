@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::app::events::ReadEvent;
 use crate::app::labels::Label;
 use crate::app::link::Asserted;
+use crate::app::verify::Presented;
 use crate::domain::{ConnectionRef, EventKind, Identity, Object, Profile, TokenSet, UserWithIdentities};
 use crate::error::Result;
 use crate::id::{IdentityId, TenantId, UserId};
@@ -271,8 +272,8 @@ pub struct LinkBody {
     /// What is known of it.
     #[schema(value_type = Option<Object>)]
     profile: Option<Object>,
-    /// `true` asks the network whether the tokens prove the account. It is refused by name on
-    /// servers that cannot ask networks.
+    /// `true` asks the network whether the tokens prove the account, and whose it is: then `subject` may
+    /// be left out, and must otherwise be what the network says, and there is no `profile`.
     verify: Option<bool>,
 }
 
@@ -345,29 +346,39 @@ pub struct Problem {
     field: Option<String>,
 }
 
-/// Reads an account; whether it shall be verified comes second.
-pub fn account(mut fields: Fields, now: Timestamp) -> std::result::Result<(Asserted, bool), Fault> {
+/// An account as a caller gives it.
+pub enum Given {
+    /// She vouches for it.
+    Asserted(Asserted),
+    /// Its network shall.
+    ToProve(Presented),
+}
+
+/// Reads an account. What is proved tells its subject and profile itself; a subject that is named all the
+/// same must be that one.
+pub fn account(mut fields: Fields, now: Timestamp) -> std::result::Result<Given, Fault> {
     let verify = fields.opt_bool("verify")?.unwrap_or(false);
-    let connection = fields.text("connection")?;
-    let subject = match verify {
-        true => fields.opt_text("subject")?.unwrap_or_default(),
-        false => fields.text("subject")?,
-    };
-    let claims = fields.opt_object("profile")?.unwrap_or_default();
+    let connection = ConnectionRef::parse(&fields.text("connection")?);
     let tokens = match fields.opt_fields("tokens")? {
         Some(tokens) => self::tokens(tokens, now)?,
+        None if verify => return Err(fields.fault("tokens", Reason::MissingRequired)),
         None => TokenSet::default(),
     };
-    fields.finish()?;
-    Ok((
-        Asserted {
-            connection: ConnectionRef::parse(&connection),
-            subject,
-            claims,
+    let given = match verify {
+        true => Given::ToProve(Presented {
+            connection,
             tokens,
-        },
-        verify,
-    ))
+            subject: fields.opt_text("subject")?,
+        }),
+        false => Given::Asserted(Asserted {
+            connection,
+            subject: fields.text("subject")?,
+            claims: fields.opt_object("profile")?.unwrap_or_default(),
+            tokens,
+        }),
+    };
+    fields.finish()?;
+    Ok(given)
 }
 
 /// Reads a token set that ends so long after `now` as it says.

@@ -52,6 +52,7 @@ impl Linking {
     fn is_ordinary(&self) -> bool {
         self.link.once.is_none()
             && !self.link.one_per_provider
+            && self.link.most.is_none()
             && self.link.identity.login.names.is_empty()
             && self.link.identity.login.password.is_none()
     }

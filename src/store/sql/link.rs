@@ -40,6 +40,15 @@ fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verd
             None => Linked::ProviderTaken,
         }));
     }
+    if let Some(most) = link.most
+        && identities::of_user(tx.sql(), tenant, link.user)?.len() >= usize::try_from(most).unwrap_or(usize::MAX)
+    {
+        let holder = identities::find(tx.sql(), tenant, key)?;
+        return Err(Stop::refused(match holder {
+            Some(_) => taken(link, holder),
+            None => Linked::Full,
+        }));
+    }
     let Some(identity) = identities::insert(tx.sql(), tenant, link.user, position, at, &link.identity)? else {
         let holder = identities::find(tx.sql(), tenant, key)?;
         return Err(Stop::refused(taken(link, holder)));

@@ -12,7 +12,7 @@ use syn::visit::Visit;
 const FREE: [&str; 5] = ["error", "id", "clock", "secret", "config"];
 
 /// What else a module may name of ours. Lower modules come first.
-const TABLE: [(&str, &[&str]); 18] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("clock", &[]),
     ("secret", &[]),
     ("id", &[]),
@@ -22,9 +22,13 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("jwt", &["domain"]),
     ("mail", &["domain"]),
+    ("providers", &["domain"]),
     ("store", &["domain"]),
     ("vault", &["domain"]),
-    ("app", &["domain", "jwt", "mail", "outbound", "store", "vault"]),
+    (
+        "app",
+        &["domain", "jwt", "mail", "outbound", "providers", "store", "vault"],
+    ),
     ("web", &["app", "domain"]),
     ("api", &["api", "web", "app", "domain"]),
     ("sandbox", &[]),

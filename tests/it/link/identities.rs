@@ -201,16 +201,49 @@ async fn sec_lnk_16_the_primary_stays_and_what_is_not_hers_is_not_found() {
 }
 
 #[tokio::test]
-async fn what_needs_the_networks_is_refused_by_name() {
+async fn what_proves_nothing_is_refused_and_nothing_is_written() {
     let w = World::new().await;
     let user = w.user().await;
-    let body = json!({"connection": "twitter", "verify": true, "tokens": {"access_token": "t"}});
-    let refused = w
-        .client
-        .post(&format!("/link/v1/users/{user}/identities"), body)
-        .await
-        .expect(501)
-        .json();
-    assert_eq!(refused["code"], "not_available");
-    assert!(refused["detail"].as_str().unwrap().contains("verify"));
+    let events = w.client.get("/link/v1/events").await.expect(200).json()["events"].clone();
+    let path = format!("/link/v1/users/{user}/identities");
+    for (status, code, body) in [
+        (400, "missing_member", json!({"connection": "twitter", "verify": true})),
+        (
+            400,
+            "invalid_value",
+            json!({"connection": "twitter", "verify": true, "tokens": {"token_secret": "s"}}),
+        ),
+        (
+            400,
+            "invalid_value",
+            json!({"connection": "twitter", "verify": true, "tokens": {"access_token": "a\nb"}}),
+        ),
+        (
+            404,
+            "not_found",
+            json!({"connection": "nowhere", "verify": true, "tokens": {"access_token": "a"}}),
+        ),
+        (
+            409,
+            "connection_not_configured",
+            json!({"connection": "twitter", "verify": true, "tokens": {"access_token": "a"}}),
+        ),
+        (
+            400,
+            "bare_token_refused",
+            json!({"connection": "oneself", "verify": true, "tokens": {"access_token": "a"}}),
+        ),
+        (
+            400,
+            "unknown_member",
+            json!({"connection": "twitter", "verify": true, "tokens": {"access_token": "a"}, "profile": {"name": "x"}}),
+        ),
+    ] {
+        let refused = w.client.post(&path, body.clone()).await.expect(status).json();
+        assert_eq!(refused["code"], code, "{body}");
+    }
+    assert_eq!(
+        w.client.get("/link/v1/events").await.expect(200).json()["events"],
+        events
+    );
 }

@@ -45,6 +45,9 @@ async fn a_link_that_is_refused_has_written_nothing() {
     let mut one = w.link(user, w.with_tokens(&w.twitter, "3"));
     one.one_per_provider = true;
     assert_eq!(act(one.clone()).await, Linked::ProviderTaken);
+    let mut full = w.link(user, w.with_tokens(&w.google, "3"));
+    full.most = Some(2);
+    assert_eq!(act(full).await, Linked::Full);
     let mut gone = w.link(w.user_id(), w.with_tokens(&w.google, "3"));
     gone.key = Some(w.new_key(gone.user, 1));
     let nobody = gone.user;

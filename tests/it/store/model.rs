@@ -174,6 +174,9 @@ impl Model {
         if link.one_per_provider && user.identities.iter().any(same) {
             return Linked::ProviderTaken;
         }
+        if link.most.is_some_and(|most| user.identities.len() >= most as usize) {
+            return Linked::Full;
+        }
         let position = user.identities.last().map_or(0, |last| last.position) + 1;
         Linked::Attached(made(link.user, position, link.event.at, &link.identity))
     }

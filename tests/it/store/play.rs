@@ -149,6 +149,7 @@ impl Player {
             0..55 => {
                 let mut link = self.w.link(user, self.some_new_identity());
                 link.one_per_provider = self.one_in(4);
+                link.most = self.one_in(4).then(|| 2 + self.below(3) as u32);
                 link.once = self.some_once(user, link.identity.id);
                 Act::Link(link)
             }

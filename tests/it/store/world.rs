@@ -214,6 +214,7 @@ impl World {
             user,
             identity,
             one_per_provider: false,
+            most: None,
             key: None,
             once: None,
             event: self.event(user, kind),

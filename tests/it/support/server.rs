@@ -16,6 +16,7 @@ use oneself::domain::{Grant, Scopes};
 use oneself::id::TenantId;
 use oneself::jwt::SigningKey;
 use oneself::mail::Mailer;
+use oneself::outbound::{Outbound, OutboundSettings};
 use oneself::secret::ExposeSecret;
 use oneself::store::{Store, StoredSigningKey};
 use oneself::vault::{RootKey, Vault};
@@ -27,6 +28,7 @@ use tokio::sync::oneshot;
 use super::faulty::FaultyStore;
 use super::http::Client;
 use super::kept::Kept;
+use super::sandbox::Sandbox;
 
 /// When every test begins.
 pub const BEGINNING: &str = "2026-01-02T03:04:05Z";
@@ -52,13 +54,22 @@ impl TestServer {
     /// One whose addresses may make so many requests.
     pub async fn start_limited(rate: &str) -> Self {
         let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-        Self::start_whole(clock.clone(), clock, |store| store, rate, into_files).await
+        Self::start_whole(clock.clone(), clock, |store| store, rate, into_files, None).await
     }
 
     /// One that sends mail like this, or not at all.
     pub async fn start_mailing(mailer: Option<Mailer>) -> Self {
         let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
-        Self::start_whole(clock.clone(), clock, |store| store, "off", |_| mailer).await
+        Self::start_whole(clock.clone(), clock, |store| store, "off", |_| mailer, None).await
+    }
+
+    /// One that asks the simulated networks, which have its clock.
+    pub async fn start_with_networks() -> (Self, Sandbox) {
+        let clock = Arc::new(ManualClock::at(BEGINNING.parse().unwrap()));
+        let networks = Sandbox::start_at(clock.clone());
+        let asks = Some(&networks);
+        let server = Self::start_whole(clock.clone(), clock, |store| store, "off", into_files, asks).await;
+        (server, networks)
     }
 
     /// One whose store fails on order.
@@ -81,7 +92,7 @@ impl TestServer {
         told: Arc<dyn Clock>,
         around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
-        Self::start_whole(clock, told, around, "off", into_files).await
+        Self::start_whole(clock, told, around, "off", into_files, None).await
     }
 
     async fn start_whole(
@@ -90,6 +101,7 @@ impl TestServer {
         around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
         rate: &str,
         mailer: impl FnOnce(&Path) -> Option<Mailer>,
+        networks: Option<&Sandbox>,
     ) -> Self {
         let directory = Kept::new().await;
         let random = Arc::new(SeededRandom::new(7));
@@ -113,6 +125,11 @@ impl TestServer {
             passwords: PasswordSettings::cheap_for_tests(),
             rate_limit_per_address: rate.parse().unwrap(),
             mailer: mailer(directory.path()),
+            outbound: Outbound::new(OutboundSettings {
+                allowed: networks.map(Sandbox::address).into_iter().collect(),
+                ..OutboundSettings::default()
+            }),
+            sandbox: networks.map(|networks| networks.url().to_owned()),
         };
         let app = Arc::new(App::start(parts).await.unwrap());
         let origins = app.origins().clone();

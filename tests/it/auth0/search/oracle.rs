@@ -152,6 +152,7 @@ impl People {
                 user,
                 identity,
                 one_per_provider: false,
+                most: None,
                 key: None,
                 once: None,
                 event: self.event(user, kind),

@@ -1,0 +1,26 @@
+//! Any OpenID provider, by configuration alone: its issuer, and our application there.
+//!
+//! Its ID tokens are verified here. For access tokens it is asked by introspection (RFC 7662), if the option
+//! `introspection_endpoint` says where.
+
+use super::{Bare, Endpoints, IdTokens, Issuer, Network, any_oauth2, standard_claims};
+
+pub(super) static OIDC: Network = Network {
+    id: "oidc",
+    name: "OpenID Connect",
+    bare: Bare::Asked(any_oauth2::INQUIRIES),
+    id_tokens: Some(IdTokens {
+        issuer: Issuer::OfConnection,
+        subject: super::sub,
+        claims: |claims| standard_claims(&claims),
+    }),
+    scopes: &["openid", "profile", "email"],
+    // Its metadata says where.
+    endpoints: Endpoints {
+        request_token: None,
+        authorization: None,
+        token: None,
+        revocation: None,
+        refreshes: true,
+    },
+};

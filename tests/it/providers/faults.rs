@@ -1,0 +1,115 @@
+//! Networks that are slow, down, lie, or answer what they never do; and tokens that are not what they
+//! are said to be.
+
+use serde_json::json;
+
+use super::{OURS, World, bare, connect};
+
+#[tokio::test]
+async fn nothing_is_written_when_the_network_cannot_be_asked() {
+    let w = World::named("google").await;
+    let user = w.user().await;
+    let mira = w.account(OURS);
+    let before = w.kept().await;
+    for (how, status, code) in [
+        (json!({"mode": "down"}), 502, "provider_error"),
+        (json!({"mode": "down", "closes": true}), 502, "provider_error"),
+        (json!({"mode": "garbage"}), 502, "provider_error"),
+        (json!({"mode": "rate_limited"}), 503, "busy"),
+        (json!({"mode": "expired"}), 400, "proof_rejected"),
+        (json!({"mode": "revoked"}), 400, "proof_rejected"),
+    ] {
+        w.networks.fault("google", how.clone());
+        let refused = w.prove(&user, bare(&mira), None).await.expect(status).json();
+        assert_eq!(refused["code"], code, "{how}");
+    }
+    for wrong in ["redirect", "size", "length"] {
+        w.networks.fault("google", json!({"mode": "none"}));
+        w.networks.wrong("google", wrong);
+        let refused = w.prove(&user, bare(&mira), None).await.expect(502).json();
+        assert_eq!(refused["code"], "provider_error", "{wrong}");
+        let undo = json!({"network": "google", "fact": wrong, "wrong": false});
+        w.networks.client().post("/_control/wrong", undo).await.expect(200);
+    }
+    assert_eq!(w.kept().await, before);
+    w.prove(&user, bare(&mira), None).await.expect(201);
+}
+
+#[tokio::test]
+async fn what_is_read_is_asked_again_once() {
+    let w = World::named("google").await;
+    let user = w.user().await;
+    w.networks.fault("google", json!({"mode": "down", "for_requests": 1}));
+    w.prove(&user, bare(&w.account(OURS)), None).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_network_that_is_down_is_not_asked_for_a_while_and_then_by_one() {
+    let w = World::named("google").await;
+    connect(&w.server, &w.networks, "acme", "github", OURS).await;
+    let user = w.user().await;
+    let mira = w.account(OURS);
+    w.networks.fault("google", json!({"mode": "down"}));
+    let asked = || {
+        w.networks
+            .log()
+            .iter()
+            .filter(|call| call["network"] == "google")
+            .count()
+    };
+    for _ in 0..5 {
+        w.prove(&user, bare(&mira), None).await.expect(502);
+    }
+    let before = asked();
+    for _ in 0..5 {
+        w.prove(&user, bare(&mira), None).await.expect(502);
+    }
+    assert_eq!(asked(), before, "it rests");
+    // Another network's links do not wait for it.
+    let hub = w.networks.account("github", json!({"name": "Mira"}));
+    let body = json!({"connection": "github", "verify": true, "tokens": bare(&hub)});
+    let path = format!("/link/v1/users/{user}/identities");
+    w.client.post(&path, body).await.expect(201);
+
+    w.server.advance(std::time::Duration::from_secs(11));
+    w.prove(&user, bare(&mira), None).await.expect(502);
+    assert_eq!(asked(), before + 2, "it is tried, twice as every read");
+    w.prove(&user, bare(&mira), None).await.expect(502);
+    assert_eq!(asked(), before + 2, "and rests again");
+    w.networks.fault("google", json!({"mode": "none"}));
+    w.server.advance(std::time::Duration::from_secs(11));
+    w.prove(&user, bare(&mira), None).await.expect(201);
+}
+
+#[tokio::test]
+async fn sec_lnk_13_google_is_asked_without_a_query() {
+    let w = World::named("google").await;
+    let user = w.user().await;
+    w.prove(&user, bare(&w.account(OURS)), None).await.expect(201);
+    let log = w.networks.log();
+    let about: Vec<_> = log.iter().filter(|call| call["network"] == "google").collect();
+    assert!(about.len() >= 2, "{about:?}");
+    for call in about {
+        assert_eq!(call["query"], false, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn sec_lnk_07_a_renamed_account_is_the_same_and_a_taken_name_another() {
+    let w = World::named("github").await;
+    let user = w.user().await;
+    let id = "9007199254740993";
+    let named = |id: &str, username: &str| json!({"id": id, "username": username, "client_id": OURS.0});
+    let old = w.networks.account("github", named(id, "mira"));
+    let linked = w.prove(&user, bare(&old), None).await.expect(201).json();
+    assert_eq!(linked["subject"], id, "beyond what a JSON reader would round");
+    let renamed = w.networks.account("github", named(id, "mira-ito"));
+    let same = w.prove(&user, bare(&renamed), None).await.expect(200).json();
+    assert_eq!(
+        (&same["id"], &same["profile"]["nickname"]),
+        (&linked["id"], &json!("mira-ito"))
+    );
+    let taken = w.networks.account("github", named("2", "mira"));
+    let other = w.prove(&user, bare(&taken), None).await.expect(201).json();
+    assert_ne!(other["id"], linked["id"], "the name found nobody");
+}
