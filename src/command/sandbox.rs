@@ -26,7 +26,8 @@ impl Sandbox {
             let mut ends = Ends::new().map_err(failed)?;
             let networks = sandbox::Sandbox::start(self.listen).map_err(failed)?;
             print(&format!(
-                "simulated networks at {url}, and who has accounts there at {url}/_control",
+                "oneself {version} sandbox ready: {url} (accounts, faults and log: {url}/_control)",
+                version = env!("CARGO_PKG_VERSION"),
                 url = networks.url()
             ))?;
             ends.first().await;

@@ -14,6 +14,7 @@
 //!
 //! What is not understood is refused with the member that was wrong and why, and has changed nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -115,7 +116,7 @@ fn make_account(world: &World, mut members: Members) -> Done {
     account.email_verified = members.flag("email_verified")?.unwrap_or(account.email_verified);
     account.picture = members.text("picture")?.or(account.picture);
     account.organisation = members.text("organisation")?.unwrap_or(account.organisation);
-    account.contacts = members.list("contacts")?.unwrap_or(account.contacts);
+    account.contacts = members.list("contacts")?.map_or(account.contacts, Arc::new);
     let client = members.text("client_id")?;
     let usual = || {
         spelling::scopes(network)

@@ -123,14 +123,14 @@ pub fn check(world: &World, call: &Call, with: With) -> Result<Signed, Refusal> 
         return Err(Refusal::Dead(dead));
     }
     let mut state = world.state.lock();
-    state
+    while state
         .nonces
-        .retain(|_, used_at| now.abs_diff(*used_at) <= WINDOW_SECONDS.unsigned_abs());
-    if state
-        .nonces
-        .insert(format!("{consumer} {token} {timestamp} {nonce}"), at)
-        .is_some()
+        .first()
+        .is_some_and(|(used_at, _)| *used_at < now.saturating_sub(WINDOW_SECONDS))
     {
+        state.nonces.pop_first();
+    }
+    if !state.nonces.insert((at, format!("{consumer} {token} {nonce}"))) {
         return Err(Refusal::Nonce);
     }
     drop(state);

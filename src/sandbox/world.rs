@@ -2,7 +2,7 @@
 //!
 //! One lock over all of it: what happens here is short. Nothing outlives the process.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -39,7 +39,7 @@ pub struct Account {
     /// The organisation that it belongs to: Microsoft's tenant, Slack's team.
     pub organisation: String,
     /// The people whom its owner knows there.
-    pub contacts: Vec<Value>,
+    pub contacts: Arc<Vec<Value>>,
 }
 
 impl Account {
@@ -195,8 +195,8 @@ pub struct State {
     pub faults: HashMap<Network, Fault>,
     /// What is wrong.
     pub wrong: HashSet<(Network, WrongFact)>,
-    /// Nonces of OAuth 1.0a with their timestamps.
-    pub nonces: HashMap<String, i64>,
+    /// Nonces of OAuth 1.0a behind their timestamps, so that old ones are found at once.
+    pub nonces: BTreeSet<(i64, String)>,
     /// The number of each network's signing key.
     pub keys: HashMap<Network, u32>,
     /// What was asked.
@@ -406,7 +406,7 @@ impl World {
             email_verified: false,
             picture: None,
             organisation,
-            contacts: Vec::new(),
+            contacts: Arc::default(),
         }
     }
 

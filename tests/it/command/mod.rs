@@ -9,6 +9,7 @@ mod import;
 mod lock;
 mod logs;
 mod orders;
+mod sandbox;
 mod start_matrix;
 
 use std::io::{BufRead, BufReader, Read};

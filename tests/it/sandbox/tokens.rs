@@ -159,11 +159,9 @@ async fn a_token_is_taken_back_by_its_application_alone() {
             made_refresh(&refresh(&networks, place, OURS, token).await)
         };
         assert!(revoke((OURS.0, "no")).await >= 400, "{network}");
-        assert_eq!(
-            revoke(OTHER).await,
-            200,
-            "{network}: of another's token nothing is said, and nothing done"
-        );
+        // Of another's token most say nothing, and do nothing.
+        let others = if network == "gitlab" { 403 } else { 200 };
+        assert_eq!(revoke(OTHER).await, others, "{network}");
         assert_eq!(revoke(OURS).await, 200, "{network}");
         assert!(!again().await, "{network}: what came of the same consent is gone too");
     }
