@@ -16,7 +16,10 @@ use crate::store::{Login, NewIdentity, UsedKey};
 
 /// An account, and how we know that it is the person's.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one for each request, and it is moved twice")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each request, and it is moved twice"
+)]
 pub enum Account {
     /// The caller vouches for it.
     Asserted(Asserted),

@@ -1,7 +1,7 @@
 //! `oneself demo`: a server with something in it, and what to try.
 //!
-//! Everything is real but the people: the same server as `serve`, with a tenant of its
-//! own. Without `--data` it works in a new folder that it removes at its end. What would
+//! Everything is real but the people and the networks: the same server as `serve`, with a tenant of its
+//! own, and the networks of `sandbox`. Without `--data` it works in a new folder that it removes at its end. What would
 //! surprise: the lines to paste read the token from a file, so that each works by itself
 //! and no token stands in the list of processes.
 
@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::installation::Installation;
 use super::serve::{Prepared, start_log};
@@ -26,9 +27,13 @@ use crate::config::LogFormat;
 use crate::domain::{ConnectionRef, Object, Profile, Scopes, TokenSet};
 use crate::error::{Error, Noun, Result, Unique};
 use crate::id::{IdentityId, UserId};
+use crate::sandbox::Sandbox;
 use crate::secret::{ExposeSecret, SecretString};
 
 const TENANT: &str = "demo";
+
+/// What our application is called at every network.
+const APPLICATION: &str = "demo-app";
 
 /// Serve with a demo tenant, and print what to try
 #[derive(Debug, Args)]
@@ -36,6 +41,9 @@ pub struct Demo {
     /// Where to serve
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8400")]
     listen: SocketAddr,
+    /// Where to serve the simulated networks
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8401")]
+    networks: SocketAddr,
 }
 
 /// What the demo sets, whatever the file and the environment say.
@@ -74,10 +82,12 @@ impl Demo {
         let installation = Installation::take(&config, "demo")?;
         let _log = start_log(&config)?;
         open::runtime(&config)?.block_on(async {
+            let networks = Sandbox::start(self.networks).map_err(|error| Failure::failed(error.to_string()))?;
+            config.sandbox = Some(networks.url().parse().map_err(Failure::Failed)?);
             let server = Prepared::new(&config, installation).await?;
-            let scene = Scene::set(&server.app).await?;
+            let scene = Scene::set(&server.app, &networks).await?;
             let token = TokenFile::write(&config.data, &scene.token)?;
-            print(&scene.what_to_try(&server.url(), &config.data, &token.0))?;
+            print(&scene.what_to_try(&server.url(), networks.url(), &config.data, &token.0))?;
             print(&server.ready_line())?;
             server.serve().await;
             Ok(())
@@ -90,16 +100,19 @@ struct Scene {
     user: UserId,
     /// Her account at GitHub, which is attached already.
     github: (String, IdentityId),
-    /// Accounts that nobody has yet.
-    google: String,
-    twitter: String,
+    /// The JSON of tokens of her accounts elsewhere, and of one that she gave to another application.
+    twitter: Value,
+    google: Value,
+    stray: Value,
+    /// An account that nobody has.
+    linkedin: String,
     token: SecretString,
 }
 
 impl Scene {
     /// Makes the tenant, or takes over the one of an earlier demo, and a user with one
     /// account elsewhere. Subjects are the time, so that no two demos meet.
-    async fn set(app: &Arc<App>) -> Result<Self> {
+    async fn set(app: &Arc<App>, networks: &Sandbox) -> Result<Self> {
         let credentials = match app.create_tenant(TENANT).await {
             Err(Error::Conflict(Unique::TenantName)) => app.rotate_secrets(TENANT).await?,
             made => made?,
@@ -112,10 +125,13 @@ impl Scene {
             ("github", "github"),
             ("google-oauth2", "google"),
             ("twitter", "twitter"),
+            ("linkedin", "linkedin"),
         ] {
             let request = ConnectionRequest {
                 name: name.to_owned(),
                 provider: provider.to_owned(),
+                client_id: Some(APPLICATION.to_owned()),
+                client_secret: Some("a-secret-of-the-demo".to_owned().into()),
                 ..ConnectionRequest::default()
             };
             match app.add_connection(TENANT, request).await {
@@ -159,43 +175,53 @@ impl Scene {
         Ok(Self {
             user: ada.user.id,
             github: (now.to_string(), github.id),
-            google: now.saturating_add(1).to_string(),
-            twitter: now.saturating_add(2).to_string(),
+            twitter: tokens(networks, "twitter", APPLICATION)?,
+            google: tokens(networks, "google", APPLICATION)?,
+            stray: tokens(networks, "google", "another-app")?,
+            linkedin: now.saturating_add(1).to_string(),
             token,
         })
     }
 
-    fn what_to_try(&self, url: &str, data: &Path, token: &Path) -> String {
+    fn what_to_try(&self, url: &str, networks: &str, data: &Path, token: &Path) -> String {
         let Self {
             user,
             github: (at_github, identity),
-            google,
             twitter,
+            google,
+            stray,
+            linkedin,
             ..
         } = self;
         let curl = format!("curl -sS -w '\\n' -H @{}", token.display());
         let oneself = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("oneself"));
         let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
         let json = "-H 'content-type: application/json'";
+        let link = format!("{curl} {json} {url}/link/v1/users/{user}/identities -d");
         format!(
-            r#"Oneself: one person, every account. A demo tenant with one user, Ada Lovelace, who has an account at GitHub.
-Paste these in a second terminal; Ctrl-C here ends the demo.
+            r#"Oneself: one person, every account. A demo tenant with one user, Ada Lovelace, who has an account at GitHub; and the
+networks, simulated, at {networks}. Paste these in a second terminal; Ctrl-C here ends the demo.
 
 # Whose account is this? (our own interface, /link/v1)
 {curl} {url}/link/v1/identities/github/{at_github}
 
-# Link her Google account, with a token to keep
-{curl} {json} {url}/link/v1/users/{user}/identities -d '{{"connection":"google-oauth2","subject":"{google}","tokens":{{"access_token":"ya29.demo"}}}}'
+# Link her Twitter account by its token: Twitter is asked whose it is, and whether it was made for this application
+{link} '{{"connection":"twitter","verify":true,"tokens":{twitter}}}'
+
+# Likewise her Google account; a token that she gave to another application is refused
+{link} '{{"connection":"google-oauth2","verify":true,"tokens":{google}}}'
+{link} '{{"connection":"google-oauth2","verify":true,"tokens":{stray}}}'
 
 # Unlink her GitHub account: it is free for anyone then
 {curl} -X DELETE {url}/link/v1/users/{user}/identities/{identity}
 
-# Link a Twitter account as Auth0's clients do, and see the user as Auth0 shows her
-{curl} {json} '{url}/api/v2/users/auth0%7C{user}/identities' -d '{{"provider":"twitter","user_id":"{twitter}"}}'
+# Link a LinkedIn account as Auth0's clients do, and see the user as Auth0 shows her
+{curl} {json} '{url}/api/v2/users/auth0%7C{user}/identities' -d '{{"provider":"linkedin","user_id":"{linkedin}"}}'
 {curl} '{url}/api/v2/users/auth0%7C{user}'
 
-# What happened
+# What happened here, and what the networks were asked
 {curl} {url}/link/v1/events
+curl -sS -w '\n' {networks}/_control/log
 
 # The operator's side, answered by this server
 {oneself} tenant show {TENANT} --data {data}
@@ -204,6 +230,23 @@ Paste these in a second terminal; Ctrl-C here ends the demo.
             data = data.display(),
         )
     }
+}
+
+/// The tokens of an account of hers at a network, made for this application there.
+fn tokens(networks: &Sandbox, network: &str, application: &str) -> Result<Value> {
+    let about = json!({
+        "network": network,
+        "name": "Ada Lovelace",
+        "email": "ada@demo.example",
+        "email_verified": true,
+        "client_id": application,
+    });
+    let account = networks.order("accounts", &about).map_err(Error::internal)?;
+    let members = ["access_token", "token_secret"].iter();
+    Ok(members
+        .filter_map(|name| Some(((*name).to_owned(), account.get(*name)?.clone())))
+        .collect::<Object>()
+        .into())
 }
 
 /// A folder for one demo, removed at its end.
