@@ -24,7 +24,7 @@ use tower::layer::layer_fn;
 use tower::{Service, service_fn};
 
 use super::metrics::Metrics;
-use super::refusal::{Refusal, Spell, problem};
+use super::refusal::{Refusal, Spell, SpellAs, problem};
 use super::strict;
 use crate::app::Origins;
 use crate::clock::Random;
@@ -216,7 +216,8 @@ fn spell(dialect: &Dialect, mut response: Response) -> (Response, bool) {
         refusal,
         Refusal::BodyTooLarge { .. } | Refusal::BodyTimeout | Refusal::BodyBroken | Refusal::Internal
     );
-    let mut spelled = (dialect.spell)(&refusal);
+    let chosen = response.extensions_mut().remove::<SpellAs>();
+    let mut spelled = chosen.map_or(dialect.spell, |chosen| chosen.0)(&refusal);
     if let Some(template) = template {
         spelled.extensions_mut().insert(template);
     }
@@ -254,7 +255,10 @@ fn guard(
                     Refusal::Internal.into_response()
                 }
             };
-            if let Some(template) = template {
+            // A dialect that has a router of its own behind this route knows better.
+            if let Some(template) = template
+                && response.extensions().get::<MatchedPath>().is_none()
+            {
                 response.extensions_mut().insert(template);
             }
             Ok(response)

@@ -137,6 +137,14 @@ pub fn decimal(text: &str) -> Option<i64> {
     text.parse().ok()
 }
 
+/// Every parameter of an address in order, for contracts that take one more than once.
+///
+/// # Errors
+/// A fault when the encoding is broken.
+pub fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, QueryFault> {
+    Ok(decode_pairs(uri.query().unwrap_or_default())?)
+}
+
 /// The pairs of a query or a form, in order.
 pub(super) fn decode_pairs(text: &str) -> Result<Vec<(String, String)>, Fault> {
     let parts = text.split('&').filter(|part| !part.is_empty());

@@ -13,6 +13,11 @@ use super::fault::Fault;
 /// How a dialect writes a refusal: status, headers and body.
 pub type Spell = fn(&Refusal) -> Response;
 
+/// How one answer has its refusal written, where that is not as its dialect usually does: an
+/// extension of the response, for dialects that let callers choose.
+#[derive(Debug, Clone, Copy)]
+pub struct SpellAs(pub Spell);
+
 /// The part of a request that a fault is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
