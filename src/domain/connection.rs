@@ -16,6 +16,15 @@ pub const BUILT_IN: &str = "oneself";
 /// The database connection that new Auth0 tenants have.
 pub const AUTH0_DEFAULT: &str = "Username-Password-Authentication";
 
+/// The member of what is kept with a connection that says that its application was withdrawn.
+pub const WITHDRAWN: &str = "application_withdrawn";
+
+/// Whether people have accounts with this provider: passwords of ours, letters and text messages are
+/// ways to log in here, and no network.
+pub fn is_network(provider: &str) -> bool {
+    !matches!(provider, DATABASE | "email" | "sms")
+}
+
 /// A provider as one tenant configured it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Connection {
@@ -47,6 +56,25 @@ impl Connection {
     /// One of the options by which Auth0's interface says how a connection behaves.
     pub fn option(&self, name: &str) -> Option<&serde_json::Value> {
         self.auth0.get("options")?.get(name)
+    }
+
+    /// Our application's id at the provider, if there is one and its tenant has not withdrawn it.
+    pub fn application(&self) -> Option<&str> {
+        self.client_id.as_deref().filter(|_| !self.is_withdrawn())
+    }
+
+    /// Whether its tenant took the application back while users were connected by it: the id stays,
+    /// because their accounts are known by it.
+    pub fn is_withdrawn(&self) -> bool {
+        self.auth0.contains_key(WITHDRAWN)
+    }
+
+    /// Says whether the application is withdrawn.
+    pub fn set_withdrawn(&mut self, withdrawn: bool) {
+        match withdrawn {
+            true => self.auth0.insert(WITHDRAWN.to_owned(), true.into()),
+            false => self.auth0.shift_remove(WITHDRAWN),
+        };
     }
 
     /// Whether it is the one that users are born in without a network.

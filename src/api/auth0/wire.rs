@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::names::{self, Names};
 use crate::app::labels::Label;
-use crate::domain::connection::DATABASE;
+use crate::domain::connection::{DATABASE, WITHDRAWN};
 use crate::domain::{Connection, Identity, Object, Profile, TokenSet, UserWithIdentities, spelling};
 use crate::id::IdentityId;
 use crate::secret::{ExposeSecret, SecretString};
@@ -246,7 +246,11 @@ pub fn connection(connection: &Connection, clients: &HashSet<String>) -> Object 
     put("realms", json!([connection.name]));
     put("authentication", json!({ "active": true }));
     put("connected_accounts", json!({ "active": false }));
-    let kept = connection.auth0.iter().filter(|(name, _)| *name != "options");
+    let ours = ["options", WITHDRAWN];
+    let kept = connection
+        .auth0
+        .iter()
+        .filter(|(name, _)| !ours.contains(&name.as_str()));
     shown.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
     let enabled = enabled_clients(connection, clients);
     shown.insert("enabled_clients".to_owned(), enabled.into());
