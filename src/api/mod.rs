@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::web::front::Dialect;
 
 pub mod auth0;
+pub mod knodes;
 pub mod link;
 
 /// Every route of every dialect.
@@ -16,9 +17,10 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(link::router())
         .with_state(app.clone())
         .merge(auth0::router(app))
+        .merge(knodes::router(app))
 }
 
 /// How each dialect spells what the front refuses.
 pub fn dialects() -> Vec<Dialect> {
-    [link::dialects(), auth0::dialects()].concat()
+    [link::dialects(), auth0::dialects(), knodes::dialects()].concat()
 }

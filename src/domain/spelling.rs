@@ -98,6 +98,9 @@ const NAMED_BY_CONNECTION: &[&str] = &[
     "samlp",
 ];
 
+/// Networks that Knodes does not have.
+const NOT_IN_KNODES: [&str; 3] = ["microsoft", "qq", "renren"];
+
 /// What Auth0 calls a provider of ours; `oauth2` when it has no name for it.
 pub fn auth0_provider(core: &str) -> &str {
     if let Some((_, theirs)) = RENAMED.iter().find(|(ours, _)| *ours == core) {
@@ -115,6 +118,12 @@ pub fn core_provider(auth0: &str) -> &str {
         .iter()
         .find(|(_, theirs)| *theirs == auth0)
         .map_or(auth0, |(ours, _)| ours)
+}
+
+/// What Knodes calls a provider of ours; `None` when it has no name for it.
+pub fn knodes_network(core: &str) -> Option<&str> {
+    let has_name = connection::is_network(core) && !NOT_IN_KNODES.contains(&core);
+    has_name.then_some(core)
 }
 
 /// What Auth0 calls the provider of this connection, which it fixed when it made it.
@@ -249,6 +258,10 @@ mod tests {
             ("foursquare", "oauth2"),
         ] {
             assert_eq!(auth0_provider(core), auth0);
+        }
+        assert_eq!(knodes_network("google"), Some("google"));
+        for none in ["microsoft", "qq", "renren", "database", "email", "sms"] {
+            assert_eq!(knodes_network(none), None, "{none}");
         }
         assert_eq!(core_provider("waad"), "microsoft");
         assert_eq!(core_provider("windowslive"), "microsoft");

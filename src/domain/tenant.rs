@@ -66,6 +66,8 @@ pub struct Settings {
     pub identities_per_user: u32,
     /// Whether Knodes clients may send their secret in the query string.
     pub query_secrets: bool,
+    /// Whether Knodes clients may connect an account that is known without its token.
+    pub tokenless_connect: bool,
     /// How many requests of Auth0's interface all clients together may make.
     pub rate_limit: RateLimit,
     /// How many each client may.
@@ -83,6 +85,7 @@ impl Default for Settings {
             link_with_max_age: 3600,
             identities_per_user: 50,
             query_secrets: true,
+            tokenless_connect: true,
             rate_limit: RateLimit::default(),
             client_rate_limit: RateLimit::default(),
             lenient_clients: false,
@@ -93,11 +96,12 @@ impl Default for Settings {
 
 impl Settings {
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 9] = [
         "link_unknown",
         "link_with_max_age",
         "identities_per_user",
         "query_secrets",
+        "tokenless_connect",
         "rate_limit",
         "client_rate_limit",
         "lenient_clients",
@@ -135,12 +139,13 @@ impl Settings {
                     _ => return Err(Error::invalid(name.to_owned(), "takes a number, 1 to 10000")),
                 };
             }
-            "query_secrets" | "lenient_clients" => {
+            "query_secrets" | "tokenless_connect" | "lenient_clients" => {
                 let on = value
                     .parse()
                     .map_err(|_| Error::invalid(name.to_owned(), "takes true or false"))?;
                 match name {
                     "query_secrets" => self.query_secrets = on,
+                    "tokenless_connect" => self.tokenless_connect = on,
                     _ => self.lenient_clients = on,
                 }
             }

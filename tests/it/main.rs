@@ -17,6 +17,7 @@ mod failover;
 mod hostile;
 mod house;
 mod jwt;
+mod knodes;
 mod link;
 mod made_up;
 mod outbound;

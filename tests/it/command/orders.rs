@@ -61,7 +61,7 @@ fn play(folder: &Folder) {
     assert_eq!(
         shown["settings"],
         json!({"link_unknown": "create", "link_with_max_age": 60, "identities_per_user": 50, "query_secrets": true,
-            "rate_limit": "off", "client_rate_limit": "off", "lenient_clients": false, "log_retention_days": 30}),
+            "tokenless_connect": true, "rate_limit": "off", "client_rate_limit": "off", "lenient_clients": false, "log_retention_days": 30}),
         "a refused change changed nothing"
     );
     assert_eq!(shown["clients"], json!([client_id]));

@@ -1,5 +1,5 @@
 //! That `docs/auth0.md` is true: every route that takes a token has its rows, no cell is empty, and
-//! each test that it names exists.
+//! each test that it names exists; and so does each that `docs/knodes.md` names.
 
 use std::collections::BTreeSet;
 
@@ -40,6 +40,20 @@ fn tests() -> BTreeSet<String> {
         }
     }
     tests
+}
+
+#[test]
+fn every_test_that_knodes_page_names_exists() {
+    let page = std::fs::read_to_string(root().join("docs/knodes.md")).unwrap();
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let cells = rows.filter_map(|row| row.trim_end_matches(" |").rsplit_once("| "));
+    let tests = tests();
+    let named: Vec<String> = cells.flat_map(|(_, cell)| named_in(cell)).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let gone: Vec<String> = named.into_iter().filter(|name| !tests.contains(name)).collect();
+    none(&gone, "Name in docs/knodes.md the tests that show it.");
 }
 
 fn named_in(cell: &str) -> Vec<String> {

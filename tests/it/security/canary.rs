@@ -136,7 +136,7 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
         .expect(200);
 
     // Where they are refused: in bodies, names, paths, queries and headers.
-    let mut answers: Vec<(String, Value)> = vec![("split".to_owned(), split.body)];
+    let mut answers: Vec<(String, Vec<u8>)> = vec![("split".to_owned(), split.bytes)];
     let encoded = "cAnArY%2B0%2FtOkEn~of%25some%20length%3Dthat-is-unmistakable";
     let wrong = [
         (
@@ -183,19 +183,61 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
     for (method, path, body) in wrong {
         let body = (!body.is_null()).then_some(&body);
         let answer = client.send(method, &path, &[], body).unwrap();
-        answers.push((format!("{method} {path} {body:?}"), answer.body));
+        answers.push((format!("{method} {path} {body:?}"), answer.bytes));
+    }
+    // Knodes' clients send their secret, and tokens, in the address.
+    let credential = |name: &str| installation.credentials()["knodes"][name].as_str().unwrap().to_owned();
+    let own = format!(
+        "customer_id={}&customer_secret={}",
+        credential("customer_id"),
+        credential("customer_secret")
+    );
+    for (method, path, body) in [
+        ("GET", format!("/v1/customers.json?{own}"), Value::Null),
+        ("GET", format!("/users.json?{own}&token={encoded}"), Value::Null),
+        (
+            "GET",
+            format!("/users.json?customer_id={encoded}&customer_secret={encoded}"),
+            Value::Null,
+        ),
+        ("GET", format!("/unheard/of?{own}&token={encoded}"), Value::Null),
+        (
+            "POST",
+            format!("/users/connect.json?{own}"),
+            json!({"network": "twitter", "network_id": "2", "token": canary(0)}),
+        ),
+        (
+            "POST",
+            format!("/users/connect.json?{own}"),
+            json!({"network": canary(0), "network_id": canary(1), "token": canary(2),
+            "secret": canary(3), "refresh_token": canary(4), "notifications.first_index_begin.url_callback": canary(5)}),
+        ),
+        (
+            "POST",
+            format!("/customers//connect.json?{own}"),
+            json!({"network": "google", "id": "1", "secret": canary(6)}),
+        ),
+        (
+            "POST",
+            "/users/connect.json".to_owned(),
+            json!({"customer_id": canary(0), "customer_secret": [canary(1)]}),
+        ),
+    ] {
+        let body = (!body.is_null()).then_some(&body);
+        let answer = client.send(method, &path, &[], body).unwrap();
+        answers.push((format!("{method} {path} {body:?}"), answer.bytes));
     }
     let mut stranger = server.stranger();
     for token in [canary(0), format!("{}.{}.{}", canary(0), canary(1), canary(2))] {
         let header = [("authorization", &*format!("Bearer {token}"))];
         answers.push((
             "a stranger".to_owned(),
-            stranger.send("GET", "/link/v1/users", &header, None).unwrap().body,
+            stranger.send("GET", "/link/v1/users", &header, None).unwrap().bytes,
         ));
     }
     let mut places: Vec<(String, Vec<u8>)> = answers
         .into_iter()
-        .map(|(name, body)| (format!("answer to {name:.60}"), body.to_string().into_bytes()))
+        .map(|(name, body)| (format!("answer to {name:.60}"), body))
         .collect();
 
     places.push(("metrics".to_owned(), metrics(admin)));

@@ -79,6 +79,16 @@ impl Client {
         }
     }
 
+    /// The same with a connection of its own.
+    pub fn again(&self) -> Self {
+        Self {
+            host: self.host.clone(),
+            bearer: self.bearer.clone(),
+            from: self.from,
+            ..Self::new(self.address)
+        }
+    }
+
     /// Another client of the same server, with this token.
     pub fn bearer(&self, token: &str) -> Self {
         Self {
