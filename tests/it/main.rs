@@ -14,6 +14,7 @@ mod blackbox;
 mod command;
 mod durability;
 mod failover;
+mod flows;
 mod hostile;
 mod house;
 mod jwt;

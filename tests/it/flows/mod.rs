@@ -1,0 +1,5 @@
+//! Stories across interfaces.
+
+mod crowd;
+mod site;
+mod views;
