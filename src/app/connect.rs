@@ -11,7 +11,7 @@ use crate::app::link::{Account, Asserted, IfOwned, IfUnknown, LinkOutcome, LinkR
 use crate::app::verify::Presented;
 use crate::domain::connection::is_network;
 use crate::domain::{Caller, Connection, ConnectionRef, Object, Scope, TokenSet, User, UserRef, UserWithIdentities};
-use crate::error::{Error, Noun, Result};
+use crate::error::{Error, Noun, Result, Unique};
 
 /// An account that somebody comes with.
 #[derive(Debug)]
@@ -117,7 +117,13 @@ impl App {
                     provider: request.provider.clone(),
                     ..ConnectionRequest::default()
                 };
-                self.make_connection(caller.tenant, wanted).await
+                match self.make_connection(caller.tenant, wanted).await {
+                    // Somebody was quicker.
+                    Err(Error::Conflict(Unique::ConnectionName)) => {
+                        self.default_connection(caller.tenant, &request.provider).await
+                    }
+                    made => made,
+                }
             }
             found => found,
         }

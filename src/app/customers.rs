@@ -73,33 +73,55 @@ impl App {
             ));
         }
         providers::named(provider).ok_or_else(unknown_network)?;
-        match self.default_connection(caller.tenant, provider).await {
-            Ok(connection) => {
-                let change = |connection: &mut Connection| {
-                    connection.client_id = Some(client_id.to_owned());
-                    connection.set_withdrawn(false);
-                    Ok(())
-                };
-                self.update_connection(caller, connection.id, &change, secret.as_ref())
-                    .await
-                    .map(drop)
-            }
-            Err(Error::NotFound(Noun::Connection)) => {
-                // What is any network, by configuration, is the operator's to make.
-                if ["oidc", "oauth2", "oauth1"].contains(&provider) {
-                    return Err(unknown_network());
-                }
-                let wanted = ConnectionRequest {
-                    name: provider.to_owned(),
-                    provider: provider.to_owned(),
-                    client_id: Some(client_id.to_owned()),
-                    client_secret: secret,
-                    ..ConnectionRequest::default()
-                };
-                self.create_connection(caller, wanted).await.map(drop)
-            }
-            Err(error) => Err(error),
+        let deposited = self
+            .replace_application(caller, provider, client_id, secret.as_ref())
+            .await;
+        if !matches!(deposited, Err(Error::NotFound(Noun::Connection))) {
+            return deposited;
         }
+        // What is any network, by configuration, is the operator's to make.
+        if ["oidc", "oauth2", "oauth1"].contains(&provider) {
+            return Err(unknown_network());
+        }
+        let wanted = ConnectionRequest {
+            name: provider.to_owned(),
+            provider: provider.to_owned(),
+            client_id: Some(client_id.to_owned()),
+            client_secret: secret.clone(),
+            ..ConnectionRequest::default()
+        };
+        match self.create_connection(caller, wanted).await {
+            // Somebody was quicker, or another network has this name.
+            Err(taken @ Error::Conflict(Unique::ConnectionName)) => {
+                match self
+                    .replace_application(caller, provider, client_id, secret.as_ref())
+                    .await
+                {
+                    Err(Error::NotFound(Noun::Connection)) => Err(taken),
+                    replaced => replaced,
+                }
+            }
+            made => made.map(drop),
+        }
+    }
+
+    /// The application of the connection that is there.
+    async fn replace_application(
+        &self,
+        caller: &Caller,
+        provider: &str,
+        client_id: &str,
+        secret: Option<&SecretString>,
+    ) -> Result<()> {
+        let connection = self.default_connection(caller.tenant, provider).await?;
+        let change = |connection: &mut Connection| {
+            connection.client_id = Some(client_id.to_owned());
+            connection.set_withdrawn(false);
+            Ok(())
+        };
+        self.update_connection(caller, connection.id, &change, secret)
+            .await
+            .map(drop)
     }
 
     /// Takes the tenant's application at a network back and erases its secret. Accounts there stay with

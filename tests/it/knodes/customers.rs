@@ -28,6 +28,21 @@ async fn an_application_may_get_another_secret_and_no_other_id_while_users_are_c
 }
 
 #[tokio::test]
+async fn many_deposits_of_one_application_make_one_connection() {
+    let world = World::new().await;
+    let pairs = [("network", "google"), ("id", "7"), ("secret", "s")];
+    let body = super::encode(&[&world.acme.credentials()[..], &pairs].concat());
+    let deposits = (0..8).map(|_| {
+        let (client, body) = (world.server.client(), body.clone());
+        tokio::spawn(async move { client.post("/customers//connect.json", (super::FORM, body)).await })
+    });
+    for deposit in deposits.collect::<Vec<_>>() {
+        let shown = deposit.await.unwrap().expect(200).json();
+        assert_eq!(shown["network_apps"]["google"], "7");
+    }
+}
+
+#[tokio::test]
 async fn without_its_application_nobody_is_connected_until_it_is_back() {
     let world = World::new().await;
     let acme = &world.acme;

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{Customer, FORM, World, encode, text};
+use crate::support::faulty::{CANARY, Fault};
 use crate::support::http::Reply;
 use crate::support::server::TestServer;
 
@@ -355,4 +356,29 @@ async fn requests_are_counted_by_address_and_customer() {
     server.app.set_settings("acme", &limit).await.unwrap();
     acme.get("/customers.json", &[]).await.expect(200);
     acme.get("/customers.json", &[]).await.expect(429);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_tells_nothing() {
+    let (server, store) = TestServer::start_faulty().await;
+    let acme = Customer::new(&server, "acme").await;
+    let user = [("user_id", "000000000000000000000000")];
+    for fault in Fault::ALL {
+        for n in 1..=3 {
+            store.fail_from(n, fault);
+            let replies = [
+                acme.get("/users.json", &[]).await,
+                acme.post("/users/notify_active.json", &user).await,
+                acme.post("/customers//connect.json", &[("network", "google"), ("id", "1")])
+                    .await,
+            ];
+            store.heal();
+            for reply in replies.iter().filter(|reply| reply.status >= 500) {
+                assert!([500, 503, 504].contains(&reply.status), "{}", reply.text());
+                assert_eq!(reply.header("content-type"), "text/plain; charset=utf-8");
+                assert!(!reply.text().contains(CANARY), "{}", reply.text());
+            }
+            assert_eq!(replies[0].status, fault.status(), "{n}");
+        }
+    }
 }
