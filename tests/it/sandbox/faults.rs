@@ -2,6 +2,8 @@
 
 use oneself::sandbox::WrongFact;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::networks;
 use crate::support::http::Client;
@@ -167,6 +169,30 @@ async fn answers_can_be_hostile() {
         asked.await.is_err(),
         "the client of the tests panics when a body breaks off"
     );
+}
+
+#[tokio::test]
+async fn an_error_can_come_as_a_success() {
+    let networks = networks(&["discord"]);
+    networks.wrong("discord", "status");
+    let reply = networks.client().get("/discord.com/api/users/@me").await.expect(200);
+    assert_eq!(reply.json()["message"], "401: Unauthorized");
+}
+
+#[tokio::test]
+async fn an_answer_can_be_longer_than_anybody_reads() {
+    const READ: usize = 16 << 20;
+    let networks = networks(&["discord"]);
+    networks.wrong("discord", "size");
+    let mut stream = TcpStream::connect(networks.address()).await.unwrap();
+    let request = b"GET /discord.com/api/users/@me HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let (mut read, mut piece) = (0, vec![0; 1 << 16]);
+    while read < READ {
+        let more = stream.read(&mut piece).await.unwrap();
+        assert!(more > 0, "it ended after {read} bytes");
+        read += more;
+    }
 }
 
 #[test]
