@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use oneself::clock::{Random, SeededRandom};
+use oneself::domain::{UserWithIdentities, spelling};
 use oneself::id::UserId;
 use oneself::store::Page;
 
-use super::site::{COMMON, Site, VIEWS, View, core};
-use crate::knodes::Account;
+use super::site::{COMMON, Hands, Site, VIEWS, View, core};
+use crate::knodes::{Account, text};
+use crate::support::http::Reply;
 use crate::support::invariants::check_invariants;
 
 const CLIENTS: u64 = 64;
@@ -60,9 +62,7 @@ async fn a_crowd_connects_and_disconnects_a_few_accounts_through_all_interfaces(
     let store = &*site.world.server.store;
     let mut all: Vec<_> = Vec::new();
     loop {
-        let after = all
-            .last()
-            .map(|last: &oneself::domain::UserWithIdentities| last.user.id);
+        let after = all.last().map(|last: &UserWithIdentities| last.user.id);
         let page = store.list_users(tenant, Page { after, limit: 100 }).await.unwrap();
         if page.is_empty() {
             break;
@@ -75,13 +75,7 @@ async fn a_crowd_connects_and_disconnects_a_few_accounts_through_all_interfaces(
 type Answers = BTreeMap<(View, u16), usize>;
 
 /// Links and unlinks what chance says, until it is over.
-async fn one_of_many(
-    hands: super::site::Hands,
-    seed: u64,
-    users: Vec<UserId>,
-    accounts: Vec<Account>,
-    ends: Instant,
-) -> Answers {
+async fn one_of_many(hands: Hands, seed: u64, users: Vec<UserId>, accounts: Vec<Account>, ends: Instant) -> Answers {
     let random = SeededRandom::new(seed);
     let mut answers = Answers::new();
     while Instant::now() < ends {
@@ -93,19 +87,35 @@ async fn one_of_many(
             users[user % users.len()],
             &accounts[account % ACCOUNTS],
         );
-        let reply = match what % 3 {
-            0 => hands.unlink(view, user, account).await,
-            1 => hands.link(view, user, account).await,
+        let (of, reply) = match what % 4 {
+            0 | 1 => free(&hands, view, account).await,
+            2 => (view, hands.link(view, user, account).await),
             _ => {
                 // Whoever it is.
                 let mut pairs = account.named();
                 pairs.push(("token", &account.token));
                 pairs.extend(account.secret.as_deref().map(|secret| ("secret", secret)));
-                hands.knodes_post("/users/connect.json", &pairs).await
+                (View::Knodes, hands.knodes_post("/users/connect.json", &pairs).await)
             }
         };
-        let view = if what % 3 == 2 { View::Knodes } else { view };
-        *answers.entry((view, reply.status)).or_default() += 1;
+        *answers.entry((of, reply.status)).or_default() += 1;
     }
     answers
+}
+
+/// Takes an account off whoever has it; whoever was born with it goes herself.
+async fn free(hands: &Hands, view: View, account: &Account) -> (View, Reply) {
+    let (network, subject) = (account.network, &account.id);
+    let path = format!("/link/v1/identities/{network}/{subject}");
+    let found = hands.admin.get(&path).await;
+    if found.status != 200 {
+        return (View::Link, found);
+    }
+    let user = found.json();
+    let born = &user["identities"][0];
+    if born["provider"] == network {
+        let id = format!("{}%7C{subject}", spelling::auth0_provider(network));
+        return (View::Auth0, hands.admin.delete(&format!("/api/v2/users/{id}")).await);
+    }
+    (view, hands.unlink(view, core(text(&user["id"])), account).await)
 }

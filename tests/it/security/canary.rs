@@ -240,7 +240,14 @@ fn sec_vlt_01_06_no_token_is_anywhere_but_in_its_answer() {
         .map(|(name, body)| (format!("answer to {name:.60}"), body))
         .collect();
 
-    places.push(("metrics".to_owned(), metrics(admin)));
+    let metrics = metrics(admin);
+    let counted = String::from_utf8_lossy(&metrics);
+    let spelled_once = counted.contains("\"/users/connect\"") && !counted.contains("{*rest}");
+    assert!(
+        spelled_once,
+        "a route is counted by the one spelling that it has: {counted}"
+    );
+    places.push(("metrics".to_owned(), metrics));
     places.extend(installation.places());
     // The log is written by a thread of its own, a moment later.
     let logged = (0..500)
