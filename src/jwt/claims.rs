@@ -87,14 +87,9 @@ impl Claims {
         if kind == TokenKind::Id && looks_like_another_kind(&json) {
             return Err(Fault::WrongKind);
         }
-        let exp = seconds(&mut json, "exp")?.ok_or(Fault::MalformedClaim("exp"))?;
-        let iat = seconds(&mut json, "iat")?.ok_or(Fault::MalformedClaim("iat"))?;
-        let nbf = seconds(&mut json, "nbf")?;
-        if exp.saturating_add(LEEWAY) <= now {
-            return Err(Fault::Expired);
-        }
-        if iat.max(nbf.unwrap_or(0)) > now.saturating_add(LEEWAY) {
-            return Err(Fault::NotYetValid);
+        let (exp, iat) = check_times(&json, now)?;
+        for read in ["exp", "iat", "nbf"] {
+            json.remove(read);
         }
         let sub = match json.remove("sub") {
             None | Some(Value::Null) => return Err(Fault::MissingSub),
@@ -105,11 +100,11 @@ impl Claims {
             Some(Value::String(iss)) if is_name(&iss) => iss,
             _ => return Err(Fault::MalformedIssuer),
         };
-        let azp = text(&mut json, "azp")?;
+        let azp = text(json.remove("azp").as_ref(), "azp")?;
         let claims = Self {
             iss,
             sub,
-            aud: audience(json.remove("aud"), azp.is_some())?,
+            aud: audience(json.remove("aud").as_ref(), azp.is_some())?,
             azp,
             exp,
             iat,
@@ -118,8 +113,8 @@ impl Claims {
                 Some(Value::String(scopes)) => Some(scopes),
                 Some(_) => return Err(Fault::MalformedClaim("scope")),
             },
-            gty: text(&mut json, "gty")?,
-            jti: text(&mut json, "jti")?,
+            gty: text(json.remove("gty").as_ref(), "gty")?,
+            jti: text(json.remove("jti").as_ref(), "jti")?,
             client_epoch: epoch(&mut json, "cep")?,
             user_epoch: epoch(&mut json, "uep")?,
             more: json,
@@ -153,15 +148,29 @@ fn looks_like_another_kind(json: &Object) -> bool {
         || (json.contains_key("client_id") && !json.contains_key("azp"))
 }
 
+/// That a token has not ended and was made before now; when it ends and when it was made.
+pub(super) fn check_times(json: &Object, now: i64) -> Result<(i64, i64), Fault> {
+    let exp = seconds(json, "exp")?.ok_or(Fault::MalformedClaim("exp"))?;
+    let iat = seconds(json, "iat")?.ok_or(Fault::MalformedClaim("iat"))?;
+    let nbf = seconds(json, "nbf")?;
+    if exp.saturating_add(LEEWAY) <= now {
+        return Err(Fault::Expired);
+    }
+    if iat.max(nbf.unwrap_or(0)) > now.saturating_add(LEEWAY) {
+        return Err(Fault::NotYetValid);
+    }
+    Ok((exp, iat))
+}
+
 /// A name of somebody: 1 to 255 bytes, no control characters.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-fn text(json: &mut Object, name: &'static str) -> Result<Option<String>, Fault> {
-    match json.remove(name) {
+pub(super) fn text(value: Option<&Value>, name: &'static str) -> Result<Option<String>, Fault> {
+    match value {
         None => Ok(None),
-        Some(Value::String(text)) if is_name(&text) => Ok(Some(text)),
+        Some(Value::String(text)) if is_name(text) => Ok(Some(text.clone())),
         Some(_) => Err(Fault::MalformedClaim(name)),
     }
 }
@@ -176,29 +185,29 @@ fn epoch(json: &mut Object, name: &'static str) -> Result<Option<i64>, Fault> {
     }
 }
 
-fn audience(value: Option<Value>, has_azp: bool) -> Result<Vec<String>, Fault> {
+pub(super) fn audience(value: Option<&Value>, has_azp: bool) -> Result<Vec<String>, Fault> {
     let list = match value {
-        Some(Value::String(only)) => vec![Value::String(only)],
+        Some(only @ Value::String(_)) => std::slice::from_ref(only),
         Some(Value::Array(list)) => list,
         _ => return Err(Fault::MalformedAudience),
     };
     if list.is_empty() || (list.len() > 1 && !has_azp) {
         return Err(Fault::MalformedAudience);
     }
-    list.into_iter()
+    list.iter()
         .map(|one| match one {
-            Value::String(one) if is_name(&one) => Ok(one),
+            Value::String(one) if is_name(one) => Ok(one.clone()),
             _ => Err(Fault::MalformedAudience),
         })
         .collect()
 }
 
 /// A time: a JSON number, a fraction rounded down; a text is never a time (CVE-2026-25537).
-fn seconds(json: &mut Object, name: &'static str) -> Result<Option<i64>, Fault> {
-    let Some(value) = json.remove(name) else {
+fn seconds(json: &Object, name: &'static str) -> Result<Option<i64>, Fault> {
+    let Some(value) = json.get(name) else {
         return Ok(None);
     };
-    whole_seconds(&value).map(Some).ok_or(Fault::MalformedClaim(name))
+    whole_seconds(value).map(Some).ok_or(Fault::MalformedClaim(name))
 }
 
 fn whole_seconds(value: &Value) -> Option<i64> {

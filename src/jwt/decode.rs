@@ -6,17 +6,13 @@
 //! the key, its `kid` is looked up among keys in memory, and any other member, above all
 //! `jwk`, `jku`, `x5u`, `x5c`, `crit` and `b64`, makes the token unreadable.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 
+use super::form::Form;
 use super::jwk::KID_LEN;
 use super::{Claims, Fault, KeyRing, TokenKind, VerifyingKey, strict_json};
-
-/// The longest token that is looked at, in bytes.
-const TOKEN_LEN: usize = 16 * 1024;
 
 /// A token whose signature fits. Nothing that it says has been looked at.
 #[derive(Debug)]
@@ -45,16 +41,15 @@ pub fn decode(token: &str, kind: TokenKind, ring: &KeyRing, now: Timestamp) -> R
 /// # Errors
 /// Why the signature is not believed.
 pub fn verify<'k>(token: &str, key: impl FnOnce(&str) -> Option<&'k VerifyingKey>) -> Result<Signed, Fault> {
-    if token.len() > TOKEN_LEN {
-        return Err(Fault::Unreadable);
-    }
-    let (message, signature) = token.rsplit_once('.').ok_or(Fault::Unreadable)?;
-    let (header, payload) = message.split_once('.').ok_or(Fault::Unreadable)?;
-    let header = decoded(header).and_then(|header| strict_json::object(&header));
-    let payload = decoded(payload).ok_or(Fault::Unreadable)?;
+    let Form {
+        header,
+        payload,
+        message,
+        signature,
+    } = Form::of(token)?;
 
     let (mut alg, mut kid, mut typ) = (None, None, None);
-    for (name, value) in header.ok_or(Fault::Unreadable)? {
+    for (name, value) in header {
         match (name.as_str(), value) {
             ("alg", Value::String(value)) => alg = Some(value),
             ("kid", Value::String(value)) => kid = Some(value),
@@ -74,9 +69,4 @@ pub fn verify<'k>(token: &str, key: impl FnOnce(&str) -> Option<&'k VerifyingKey
         Ok(false) => Err(Fault::BadSignature),
         Err(_) => Err(Fault::Unreadable),
     }
-}
-
-/// Base64url as RFC 7515 has it: no padding, no other alphabet, no bits left over.
-fn decoded(part: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(part).ok()
 }

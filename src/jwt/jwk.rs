@@ -48,18 +48,7 @@ impl VerifyingKey {
     }
 
     fn named(kid: String, n: &[u8], e: &[u8]) -> Option<Self> {
-        let (first, last) = (n.first()?, n.last()?);
-        let bits = (n.len() * 8).checked_sub(first.leading_zeros() as usize)?;
-        // Modulus and exponent are odd, and an exponent of 1 would leave what it signs as it is.
-        let fit = *first != 0
-            && (2048..=8192).contains(&bits)
-            && last & 1 == 1
-            && e.first() != Some(&0)
-            && e.len() <= 8
-            && e.last()? & 1 == 1
-            && e != [1]
-            && !has_roca(n);
-        fit.then(|| Self {
+        is_fit(n, e)?.then(|| Self {
             kid,
             library: DecodingKey::from_rsa_raw_components(n, e),
             n: n.to_vec(),
@@ -84,6 +73,29 @@ impl VerifyingKey {
         let digest = digest::digest(&digest::SHA256, canonical.as_bytes());
         URL_SAFE_NO_PAD.encode(digest.as_ref().split_at(16).0)
     }
+}
+
+/// The RSA key with this modulus and exponent, as a JWK spells them, if it is fit.
+pub(super) fn rsa_key(n: &str, e: &str) -> Option<DecodingKey> {
+    let (n, e) = (URL_SAFE_NO_PAD.decode(n).ok()?, URL_SAFE_NO_PAD.decode(e).ok()?);
+    is_fit(&n, &e)?.then(|| DecodingKey::from_rsa_raw_components(&n, &e))
+}
+
+/// Whether an RSA key is strong enough, and written without leading zeros.
+fn is_fit(n: &[u8], e: &[u8]) -> Option<bool> {
+    let (first, last) = (n.first()?, n.last()?);
+    let bits = (n.len() * 8).checked_sub(first.leading_zeros() as usize)?;
+    // Modulus and exponent are odd, and an exponent of 1 would leave what it signs as it is.
+    Some(
+        *first != 0
+            && (2048..=8192).contains(&bits)
+            && last & 1 == 1
+            && e.first() != Some(&0)
+            && e.len() <= 8
+            && e.last()? & 1 == 1
+            && e != [1]
+            && !has_roca(n),
+    )
 }
 
 /// Whether the modulus has the mark of the broken generator: modulo each of these primes

@@ -1,4 +1,5 @@
-//! The tokens of our own: RS256 only, one ring of keys for the whole server.
+//! The tokens of our own: RS256 only, one ring of keys for the whole server. And those of others, which they
+//! sign with keys that they publish.
 //!
 //! A token is made by [`KeyRing::sign`] and believed by [`decode()`] alone. The signature
 //! is the library's affair; the form, the header and every claim are read by our own
@@ -12,14 +13,19 @@
 mod claims;
 mod decode;
 mod fault;
+mod foreign;
+mod form;
 mod jwk;
+mod key_set;
 mod ring;
 mod strict_json;
 
 pub use claims::{Claims, LATEST};
 pub use decode::{Signed, decode, verify};
 pub use fault::Fault;
+pub use foreign::{ForeignClaims, ForeignToken};
 pub use jwk::VerifyingKey;
+pub use key_set::{KeySet, KeySetFault};
 pub use ring::{KeyRing, SigningKey};
 
 /// What a token is for. A token of one kind is never taken for another.
