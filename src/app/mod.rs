@@ -28,6 +28,7 @@ pub mod import;
 pub mod import_user;
 pub mod inspect;
 pub mod jobs;
+pub mod key_sets;
 mod keys;
 pub mod labels;
 pub mod link;
@@ -76,6 +77,7 @@ pub struct App {
     uploads: Arc<tokio::sync::Semaphore>,
     mailer: Option<Mailer>,
     networks: networks::Networks,
+    key_sets: key_sets::KeySets,
 }
 
 /// What an [`App`] is made of.
@@ -135,6 +137,7 @@ impl App {
             uploads: Arc::new(tokio::sync::Semaphore::new(jobs::UPLOADS_AT_ONCE)),
             mailer: parts.mailer,
             networks: networks::Networks::new(parts.outbound, parts.sandbox),
+            key_sets: key_sets::KeySets::default(),
         })
     }
 

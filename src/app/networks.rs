@@ -69,6 +69,11 @@ impl Networks {
         }
     }
 
+    /// The way there.
+    pub(super) const fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
     /// The address of the simulated networks.
     pub(super) fn sandbox(&self) -> Option<&str> {
         self.sandbox.as_deref()
@@ -214,7 +219,8 @@ impl App {
     }
 }
 
-fn fault_of(error: OutboundError) -> NetworkFault {
+/// Why nothing came, in the words of the core.
+pub(super) fn fault_of(error: OutboundError) -> NetworkFault {
     match error {
         OutboundError::NotAllowed(_) => NetworkFault::Misconfigured,
         OutboundError::Unreachable(_) => NetworkFault::Unreachable,

@@ -12,10 +12,12 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::app::account::Read;
+use crate::app::key_sets::KeySource;
 use crate::domain::{Connection, ConnectionRef, ExternalIdentity, Proof, TokenSet};
 use crate::error::{Error, NetworkFault, NetworkRefusal, Noun, Result};
 use crate::id::TenantId;
-use crate::providers::{self, At, Bare, Inquiry, Network, Told, Unproved};
+use crate::providers::oidc::{self, Expected, ExpectedIssuer};
+use crate::providers::{self, At, Bare, Inquiry, Issuer, Network, Told, Unproved};
 use crate::secret::{ExposeSecret, SecretString};
 
 /// The longest token of any kind, in bytes: ID tokens with many claims are the longest.
@@ -76,6 +78,20 @@ impl App {
         };
         let mut told = Told::default();
         let mut proof = None;
+        if let (Some(rules), Some(id_token)) = (&network.id_tokens, &presented.tokens.id_token) {
+            let (source, issuer) = keys_of(&at, rules.issuer);
+            let expected = Expected {
+                issuer,
+                client_id: client_id.to_owned(),
+                nonce: None,
+            };
+            let claims = self
+                .verify_id_token(tenant, &connection, source, id_token.expose_secret(), &expected)
+                .await?;
+            told.account((rules.subject)(&claims)).map_err(error_of)?;
+            told.claims = (rules.claims)(claims);
+            proof = Some(Proof::IdToken);
+        }
         if let Some(inquiries) = asked_of_bare(network, &presented.tokens)
             && self
                 .inquire(tenant, &at, inquiries, &presented.tokens, &mut told)
@@ -137,6 +153,19 @@ impl App {
     }
 }
 
+/// Where the keys are that sign ID tokens of this network, and whose they are.
+fn keys_of(at: &At<'_>, issuer: Issuer) -> (KeySource, ExpectedIssuer) {
+    let (url, issuer) = match issuer {
+        Issuer::Fixed { issuer, discovery } => (discovery.to_owned(), ExpectedIssuer::Exactly(issuer.to_owned())),
+        Issuer::OfDirectory => (oidc::DIRECTORIES.to_owned(), ExpectedIssuer::OfDirectory),
+        Issuer::OfConnection => {
+            let issuer = at.connection.issuer.clone();
+            (oidc::metadata_of(&issuer), ExpectedIssuer::Exactly(issuer))
+        }
+    };
+    (KeySource::Discovery(at.address(&url)), issuer)
+}
+
 /// What is asked of a bare token, if there is one and the network can tell.
 fn asked_of_bare<'a>(network: &'a Network, tokens: &TokenSet) -> Option<&'a [Inquiry]> {
     match network.bare {
@@ -145,7 +174,7 @@ fn asked_of_bare<'a>(network: &'a Network, tokens: &TokenSet) -> Option<&'a [Inq
     }
 }
 
-const fn error_of(unproved: Unproved) -> Error {
+pub(super) const fn error_of(unproved: Unproved) -> Error {
     match unproved {
         Unproved::Refused(refusal) => Error::NetworkRefused(refusal),
         Unproved::Garbled => Error::Network(NetworkFault::Garbled),

@@ -82,7 +82,10 @@ impl KeySet {
             return Err(KeySetFault::TooLarge);
         }
         let set = strict_json::object(document).ok_or(KeySetFault::Unreadable)?;
-        let keys = set.get("keys").and_then(Value::as_array).ok_or(KeySetFault::Unreadable)?;
+        let keys = set
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or(KeySetFault::Unreadable)?;
         if keys.len() > KEYS {
             return Err(KeySetFault::TooLarge);
         }
@@ -134,9 +137,8 @@ impl KeySet {
 impl Key {
     fn read(jwk: &Value, now: Timestamp) -> Option<Self> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-        let coordinate = |name: &str| {
-            text(name).filter(|text| URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32))
-        };
+        let coordinate =
+            |name: &str| text(name).filter(|text| URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32));
         let verifies = |ops: &Value| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify"));
         if jwk.get("use").is_some_and(|usage| usage != "sig") || !jwk.get("key_ops").is_none_or(verifies) {
             return None;
@@ -151,7 +153,11 @@ impl Key {
         };
         let kid = match jwk.get("kid") {
             None => None,
-            Some(kid) => Some(kid.as_str().filter(|kid| (1..=KID_LEN).contains(&kid.len()))?.to_owned()),
+            Some(kid) => Some(
+                kid.as_str()
+                    .filter(|kid| (1..=KID_LEN).contains(&kid.len()))?
+                    .to_owned(),
+            ),
         };
         let (kind, library) = match text("kty")? {
             "RSA" => (Kind::Rsa, rsa_key(text("n")?, text("e")?)?),

@@ -27,6 +27,7 @@ pub use foreign::{ForeignClaims, ForeignToken};
 pub use jwk::VerifyingKey;
 pub use key_set::{KeySet, KeySetFault};
 pub use ring::{KeyRing, SigningKey};
+pub use strict_json::object as strict_object;
 
 /// What a token is for. A token of one kind is never taken for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,6 +34,7 @@ mod google;
 mod linkedin;
 mod microsoft;
 pub mod oauth1;
+pub mod oidc;
 mod qq;
 mod slack;
 mod twitter;

@@ -21,6 +21,7 @@ mod jwt;
 mod knodes;
 mod link;
 mod made_up;
+mod openid;
 mod outbound;
 mod overload;
 mod passwords;

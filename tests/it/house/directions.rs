@@ -22,7 +22,7 @@ const TABLE: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("jwt", &["domain"]),
     ("mail", &["domain"]),
-    ("providers", &["domain"]),
+    ("providers", &["domain", "jwt"]),
     ("store", &["domain"]),
     ("vault", &["domain"]),
     (

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{files_below, none, root};
 
 /// The rows that are due for what is built.
-const DUE: [(&str, &[u32]); 7] = [
+const DUE: [(&str, &[u32]); 8] = [
     ("LNK", &[1, 2, 3, 14, 15, 16, 18]),
-    ("JWT", &[1, 2, 3, 4, 5, 7, 8, 9, 10]),
+    ("JWT", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
     ("VLT", &[1, 2, 3, 5, 6, 12, 13]),
     ("API", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]),
-    ("EGR", &[1, 2, 3, 4, 6, 9]),
+    ("EGR", &[1, 2, 3, 4, 5, 6, 9]),
+    ("FLW", &[9, 12]),
     ("CON", &[6]),
     ("OPS", &[1, 4, 5, 6, 7, 8, 10, 11]),
 ];

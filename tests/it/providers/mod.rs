@@ -4,6 +4,7 @@
 //! panics, because the suite is itself tested: with a fact of a network made wrong on purpose it must fail.
 
 mod faults;
+mod id_tokens;
 mod people;
 mod suite;
 
