@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::web::front::Dialect;
 
 pub mod auth0;
+pub mod kii;
 pub mod knodes;
 pub mod link;
 
@@ -18,9 +19,16 @@ pub fn router(app: &Arc<App>) -> Router {
         .with_state(app.clone())
         .merge(auth0::router(app))
         .merge(knodes::router(app))
+        .merge(kii::router(app))
 }
 
 /// How each dialect spells what the front refuses.
 pub fn dialects() -> Vec<Dialect> {
-    [link::dialects(), auth0::dialects(), knodes::dialects()].concat()
+    [
+        link::dialects(),
+        auth0::dialects(),
+        kii::dialects(),
+        knodes::dialects(),
+    ]
+    .concat()
 }

@@ -6,7 +6,7 @@
 use crate::app::App;
 use crate::app::link::OnceKey;
 use crate::app::update_user::{Text, UserChanges};
-use crate::app::users::UserRequest;
+use crate::app::users::{PasswordRule, UserRequest};
 use crate::domain::{Caller, Connection, ConnectionRef, Scope, UserRef};
 use crate::error::{Error, Noun, Result};
 use crate::id::UserId;
@@ -110,5 +110,6 @@ fn changes(connection: &Connection, request: &UserRequest) -> UserChanges {
         bag: None,
         connection: Some(connection.name.clone()),
         password: None,
+        password_rule: PasswordRule::default(),
     }
 }

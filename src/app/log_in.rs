@@ -87,34 +87,31 @@ impl App {
             return Err(Error::GrantNotAllowed);
         }
         let tenant = client.id.tenant();
-        let (identity, replaced) = self.check_password(tenant, realm, name, password, tried).await?;
+        let value = name.to_lowercase();
+        let names = [LoginKind::Email, LoginKind::Username].map(|kind| LoginName {
+            kind,
+            value: value.clone(),
+        });
+        let (identity, replaced) = self.check_password(tenant, realm, &names, password, tried).await?;
         let found = self.existing_user_with_identities(tenant, identity.user).await?;
-        if found.user.blocked == Some(true) {
-            return Err(Error::Blocked);
-        }
-        if let Some(replaced) = replaced {
-            // When it is not kept, somebody else has kept a hash of ours, or changed the password.
-            self.store.replace_hash(tenant, replaced).await?;
-        }
-        self.count_log_in(tenant, &found, address).await?;
-        self.user_after_act(tenant, found.user.id).await
+        self.logged_in(tenant, found, replaced, address).await
     }
 
-    /// Whose password this is at this connection, and what to keep of it from now on, if that
-    /// is another hash than it was.
-    async fn check_password(
+    /// Whose password this is at this connection, by the first of these names that somebody has, and what
+    /// to keep of it from now on, if that is another hash than it was.
+    pub(super) async fn check_password(
         &self,
         tenant: TenantId,
         realm: &str,
-        name: &str,
+        names: &[LoginName],
         password: &SecretString,
         tried: &mut Tried,
     ) -> Result<(Identity, Option<ReplacedHash>)> {
-        let mut login = self.find_login(tenant, realm, name).await?;
+        let mut login = self.find_login(tenant, realm, names).await?;
         tried.identity = login.as_ref().map(|(identity, _)| identity.clone());
         for _ in 0..HASH_CHANGES {
             let Some((identity, Some(hash))) = login.clone() else {
-                let other = self.next_hash(tenant, realm, name).await?;
+                let other = self.next_hash(tenant, realm, names).await?;
                 self.passwords.verify(password, other, &*self.random).await?;
                 return Err(Error::WrongCredentials);
             };
@@ -134,7 +131,7 @@ impl App {
             };
             // Hashing takes long enough for the password to be changed, or kept as another hash
             // by another log-in, or for the identity to go.
-            let now = self.find_login(tenant, realm, name).await?;
+            let now = self.find_login(tenant, realm, names).await?;
             if now == login {
                 return Ok((identity, replaced));
             }
@@ -145,24 +142,24 @@ impl App {
 
     /// The hash that a password is compared with when nobody has this name: somebody else's, so
     /// that it costs what it would cost if somebody had it, whichever hashes were imported here.
-    async fn next_hash(&self, tenant: TenantId, realm: &str, name: &str) -> Result<Option<String>> {
+    async fn next_hash(&self, tenant: TenantId, realm: &str, names: &[LoginName]) -> Result<Option<String>> {
         let at = ConnectionRef::Name(realm.to_owned());
         match self.store.find_connection(tenant, &at).await? {
             Some(connection) if connection.is_database() => {
-                let name = name.to_lowercase();
-                Ok(self.store.find_next_hash(tenant, connection.id, &name).await?)
+                let name = names.first().map_or("", |name| &name.value);
+                Ok(self.store.find_next_hash(tenant, connection.id, name).await?)
             }
             _ => Ok(None),
         }
     }
 
-    /// The identity that logs in at this connection by this e-mail address or user name, and
+    /// The identity that logs in at this connection by the first of these names that somebody has, and
     /// what is kept of its password.
     async fn find_login(
         &self,
         tenant: TenantId,
         realm: &str,
-        name: &str,
+        names: &[LoginName],
     ) -> Result<Option<(Identity, Option<String>)>> {
         let at = ConnectionRef::Name(realm.to_owned());
         let Some(connection) = self.store.find_connection(tenant, &at).await? else {
@@ -171,13 +168,8 @@ impl App {
         if !connection.is_database() {
             return Ok(None);
         }
-        let value = name.to_lowercase();
-        for kind in [LoginKind::Email, LoginKind::Username] {
-            let name = LoginName {
-                kind,
-                value: value.clone(),
-            };
-            let found = self.store.find_login(tenant, connection.id, &name).await?;
+        for name in names {
+            let found = self.store.find_login(tenant, connection.id, name).await?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -262,7 +254,12 @@ impl App {
 
     /// Counts a log-in. When somebody else changes the user at the same moment, that
     /// change wins: a counter is not worth failing a log-in for.
-    async fn count_log_in(&self, tenant: TenantId, found: &UserWithIdentities, address: Option<String>) -> Result<()> {
+    pub(super) async fn count_log_in(
+        &self,
+        tenant: TenantId,
+        found: &UserWithIdentities,
+        address: Option<String>,
+    ) -> Result<()> {
         let mut user = found.user.clone();
         user.logins.count = user.logins.count.saturating_add(1);
         user.logins.last_at = Some(self.clock.now());

@@ -1,11 +1,13 @@
 //! `resolve`: whose account is this?
 
 use crate::app::App;
+use crate::app::opaque::is_proved;
 use crate::domain::{
-    Caller, Connection, ConnectionRef, Dialect, IdentityKey, Object, Scope, UserRef, UserWithIdentities,
+    Caller, Connection, ConnectionRef, Dialect, IdentityKey, Object, Scope, UserRef, UserWithIdentities, connection,
 };
 use crate::error::{Error, Noun, Result};
-use crate::id::UserId;
+use crate::id::{TenantId, UserId};
+use crate::store::LoginName;
 
 /// Where an account of a provider is.
 #[derive(Debug)]
@@ -18,7 +20,36 @@ pub enum Located {
     Owned(Connection),
 }
 
+/// How an interface that knows names names a user.
+#[derive(Debug, Clone)]
+pub enum Selector {
+    /// By her id.
+    Id(UserId),
+    /// By a name that she logs in with at the built-in connection; an address counts once it is verified.
+    Name(LoginName),
+}
+
 impl App {
+    /// The user that is meant. Whether the caller may know that she is there, the dialect asks.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn select_user(&self, tenant: TenantId, which: &Selector) -> Result<Option<UserWithIdentities>> {
+        match which {
+            Selector::Id(id) => Ok(self.store.find_user_with_identities(tenant, &UserRef::Id(*id)).await?),
+            Selector::Name(name) => {
+                let at = ConnectionRef::Name(connection::BUILT_IN.to_owned());
+                let connection = self.existing_connection(tenant, &at).await?;
+                let Some((identity, _)) = self.store.find_login(tenant, connection.id, name).await? else {
+                    return Ok(None);
+                };
+                let which = UserRef::Id(identity.user);
+                let found = self.store.find_user_with_identities(tenant, &which).await?;
+                Ok(found.filter(|found| is_proved(name, found)))
+            }
+        }
+    }
+
     /// The user whose account this is, with all her identities.
     ///
     /// # Errors

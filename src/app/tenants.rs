@@ -278,7 +278,7 @@ impl App {
         };
         let credentials = OpaqueCredentials {
             kii_app_key: Digest::of_secret(&secrets.kii_app_key),
-            kii_client_id: self.new_hex::<16>(),
+            kii_client_id: format!("{}{}", tenant_hex(tenant), self.new_hex::<8>()),
             kii_client_secret: Digest::of_secret(&secrets.kii_client_secret),
             knodes_customer_id: format!("{}{}", tenant_hex(tenant), self.new_hex::<4>()),
             knodes_customer_secret: Digest::of_secret(&secrets.knodes_customer_secret),
@@ -312,7 +312,7 @@ impl App {
         self.new_hex::<32>().into()
     }
 
-    fn new_hex<const BYTES: usize>(&self) -> String {
+    pub(super) fn new_hex<const BYTES: usize>(&self) -> String {
         let mut bytes = [0; BYTES];
         self.random.fill(&mut bytes);
         hex::encode(bytes)

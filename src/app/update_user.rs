@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::app::link::ATTEMPTS;
-use crate::app::users::{check_username, fold_names, login_names};
+use crate::app::users::{PasswordRule, check_username, fold_names, login_names};
 use crate::domain::{
     Caller, Connection, ConnectionRef, Dialect, EventKind, Identity, NewEvent, Object, Profile, Scope, User, UserRef,
     UserWithIdentities,
@@ -30,6 +30,8 @@ pub struct UserChanges {
     pub blocked: Option<bool>,
     /// A new password.
     pub password: Option<SecretString>,
+    /// What it must be.
+    pub password_rule: PasswordRule,
     /// Keys to replace; `null` removes one, and an empty object all.
     pub user_metadata: Option<Object>,
     /// Likewise.
@@ -122,24 +124,69 @@ impl App {
         if !over_all && found.as_ref().map(|found| found.user.id) != caller.user {
             return Err(Error::NotYourself);
         }
-        let mut found = found.ok_or(Error::NotFound(Noun::User))?;
+        let found = found.ok_or(Error::NotFound(Noun::User))?;
+        self.change_user(caller, found, changes).await
+    }
+
+    /// Changes of a user, as she was read, what people may change of themselves: names, addresses, password,
+    /// and what a dialect keeps. Nothing when she has changed since. That an address is verified is for the
+    /// dialect to know.
+    ///
+    /// # Errors
+    /// As [`App::update_user`].
+    pub async fn update_own(
+        &self,
+        caller: &Caller,
+        found: &UserWithIdentities,
+        changes: &UserChanges,
+    ) -> Result<Option<UserWithIdentities>> {
+        const EITHER: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities];
+        let is_own = changes.blocked.is_none() && changes.app_metadata.is_none() && changes.connection.is_none();
+        let itself: &[Scope] = if is_own {
+            &[Scope::UpdateCurrentUserIdentities]
+        } else {
+            &[]
+        };
+        caller.needs_over(found.user.id, &[Scope::UpdateUsers], itself, EITHER)?;
+        self.change_once(caller, found, changes, &mut None).await
+    }
+
+    async fn change_user(
+        &self,
+        caller: &Caller,
+        mut found: UserWithIdentities,
+        changes: &UserChanges,
+    ) -> Result<UserWithIdentities> {
         let mut hash = None;
         for _ in 0..ATTEMPTS {
-            let (identity, connection) = self.identity_to_change(caller.tenant, &found, changes).await?;
-            if let (Some(password), None) = (&changes.password, &hash) {
-                hash = Some(self.hash_password(&connection, password).await?);
-            }
-            let update = self.apply(caller, &found.user, identity, &connection, changes, hash.clone());
-            match self.store.update_user(caller.tenant, update).await? {
-                Acted::Done => return self.user_after_act(caller.tenant, found.user.id).await,
-                Acted::Changed => {}
-                Acted::NoUser => return Err(Error::NotFound(Noun::User)),
-                Acted::LoginTaken(kind) => return Err(Error::Conflict(kind.unique())),
-                other => return Err(Error::internal(format!("an update ended as {other:?}"))),
+            if let Some(changed) = self.change_once(caller, &found, changes, &mut hash).await? {
+                return Ok(changed);
             }
             found = self.existing_user_with_identities(caller.tenant, found.user.id).await?;
         }
         Err(Error::Busy { retry_after: 1 })
+    }
+
+    /// One try at a change of a user as she was read; nothing when she has changed since.
+    async fn change_once(
+        &self,
+        caller: &Caller,
+        found: &UserWithIdentities,
+        changes: &UserChanges,
+        hash: &mut Option<String>,
+    ) -> Result<Option<UserWithIdentities>> {
+        let (identity, connection) = self.identity_to_change(caller.tenant, found, changes).await?;
+        if let (Some(password), None) = (&changes.password, &hash) {
+            *hash = Some(self.hash_password(&connection, password, changes.password_rule).await?);
+        }
+        let update = self.apply(caller, &found.user, identity, &connection, changes, hash.clone());
+        match self.store.update_user(caller.tenant, update).await? {
+            Acted::Done => self.user_after_act(caller.tenant, found.user.id).await.map(Some),
+            Acted::Changed => Ok(None),
+            Acted::NoUser => Err(Error::NotFound(Noun::User)),
+            Acted::LoginTaken(kind) => Err(Error::Conflict(kind.unique())),
+            other => Err(Error::internal(format!("an update ended as {other:?}"))),
+        }
     }
 
     /// The identity whose log-in the changes are about, with its connection.
@@ -207,7 +254,10 @@ impl App {
         login_profile.email_verified = changes.email_verified.or(login_profile.email_verified);
         login_profile.phone_verified = changes.phone_verified.or(login_profile.phone_verified);
         let names = login_names(connection, login_profile, identity.has_password || hash.is_some());
-        let login_changes = hash.is_some() || changes.texts.iter().any(|(text, _)| text.is_of_login());
+        let verified_changes = changes.email_verified.or(changes.phone_verified).is_some();
+        let login_changes = hash.is_some()
+            || (connection.is_built_in() && verified_changes)
+            || changes.texts.iter().any(|(text, _)| text.is_of_login());
         let login = login_changes.then_some((identity.id, Login { names, password: hash }));
 
         for (bag, changed) in [

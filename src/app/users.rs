@@ -41,6 +41,8 @@ pub struct UserRequest {
     pub profile: Profile,
     /// What she logs in with.
     pub password: Option<SecretString>,
+    /// What `password` must be.
+    pub password_rule: PasswordRule,
     /// The hash of her password that was made elsewhere, instead of `password`.
     pub imported: Option<ImportedHash>,
     /// Whether she may not log in.
@@ -55,6 +57,16 @@ pub struct UserRequest {
     pub bag: Option<(Dialect, Object)>,
     /// That the request takes effect once.
     pub once: Option<OnceKey>,
+}
+
+/// What a new password must be, beside short enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PasswordRule {
+    /// What its connection says.
+    #[default]
+    OfConnection,
+    /// Whoever asks has looked at it: a dialect that has a rule of its own.
+    OfCaller,
 }
 
 impl App {
@@ -86,7 +98,7 @@ impl App {
         user.app_metadata = request.app_metadata;
 
         let password = match (&request.password, &request.imported) {
-            (Some(password), None) => Some(self.hash_password(&connection, password).await?),
+            (Some(password), None) => Some(self.hash_password(&connection, password, request.password_rule).await?),
             (None, Some(imported)) => Some(keep_imported(&connection, imported)?),
             (None, None) => None,
             (Some(_), Some(_)) => return Err(Error::invalid("password_hash", "excludes a password")),
@@ -235,9 +247,14 @@ impl App {
         Err(Error::OutcomeUnknown)
     }
 
-    pub(super) async fn hash_password(&self, connection: &Connection, password: &SecretString) -> Result<String> {
+    pub(super) async fn hash_password(
+        &self,
+        connection: &Connection,
+        password: &SecretString,
+        rule: PasswordRule,
+    ) -> Result<String> {
         takes_passwords(connection, "password")?;
-        check_password(connection, password)?;
+        check_password(connection, password, rule)?;
         self.passwords.hash(password, &*self.random).await
     }
 }
@@ -257,21 +274,26 @@ pub(super) fn keep_imported(connection: &Connection, imported: &ImportedHash) ->
 }
 
 /// The names that a database or passwordless identity is found by at log-in. In the built-in
-/// connection only those who have a password log in, so only their names are unique.
+/// connection only those who have a password log in, so only their names are unique, and no address
+/// that is known not to be verified: whoever verifies it first has it.
 pub(super) fn login_names(connection: &Connection, profile: &Profile, has_password: bool) -> Vec<LoginName> {
     if connection.is_built_in() && !has_password {
         return Vec::new();
     }
+    let counts = |verified: Option<bool>| !connection.is_built_in() || verified != Some(false);
+    let email = profile.email.as_ref().filter(|_| counts(profile.email_verified));
+    let phone_number = profile.phone_number.as_ref();
+    let phone_number = phone_number.filter(|_| counts(profile.phone_verified));
     [
-        (LoginKind::Email, &profile.email),
-        (LoginKind::Username, &profile.username),
-        (LoginKind::PhoneNumber, &profile.phone_number),
+        (LoginKind::Email, email),
+        (LoginKind::Username, profile.username.as_ref()),
+        (LoginKind::PhoneNumber, phone_number),
     ]
     .into_iter()
     .filter_map(|(kind, value)| {
         Some(LoginName {
             kind,
-            value: value.as_ref()?.to_lowercase(),
+            value: value?.to_lowercase(),
         })
     })
     .collect()
@@ -305,10 +327,13 @@ pub(super) fn fold_names(connection: &Connection, profile: &mut Profile) {
 
 /// That a password is within the limits of every dialect and of its connection's policy
 /// (Auth0's option `passwordPolicy`; `good` unless it says otherwise).
-fn check_password(connection: &Connection, password: &SecretString) -> Result<()> {
+fn check_password(connection: &Connection, password: &SecretString, rule: PasswordRule) -> Result<()> {
     let password = password.expose_secret();
     if password.len() > PASSWORD_LIMIT_BYTES {
         return Err(Error::invalid("password", "must have at most 72 bytes"));
+    }
+    if rule == PasswordRule::OfCaller {
+        return Ok(());
     }
     let policy = connection.option("passwordPolicy");
     let length = password.chars().count();

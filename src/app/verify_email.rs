@@ -9,12 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::app::App;
 use crate::app::jobs::Job;
 use crate::app::link::ATTEMPTS;
-use crate::domain::{Actor, Caller, EventKind, Identity, NewEvent, Scope, UserRef, UserWithIdentities};
+use crate::app::users::login_names;
+use crate::domain::{Actor, Caller, ConnectionRef, EventKind, Identity, NewEvent, Scope, UserRef, UserWithIdentities};
 use crate::error::{Error, Result};
 use crate::id::{ClientId, IdentityId, TenantId, UserId};
 pub use crate::mail::{Letter, NotSent};
 use crate::secret::Digest;
-use crate::store::{Acted, Spend, UserUpdate};
+use crate::store::{Acted, Login, Spend, UserUpdate};
 use crate::vault::Field;
 
 /// How long a ticket can be used.
@@ -183,27 +184,38 @@ impl App {
             let Some(ticket) = self.find_email_ticket(text).await? else {
                 return Ok(None);
             };
-            let update = self.verified(&ticket, text);
+            let update = self.verified(&ticket, text).await?;
             match self.store.update_user(ticket.tenant, update).await? {
                 Acted::Done => return Ok(Some(ticket)),
                 // What has become of it is seen when it is read again.
                 Acted::Changed | Acted::NoUser | Acted::Spent => {}
+                // Somebody else has verified it as her own.
+                Acted::LoginTaken(_) => return Ok(None),
                 other => return Err(Error::internal(format!("a verification ended as {other:?}"))),
             }
         }
         Err(Error::Busy { retry_after: 1 })
     }
 
-    fn verified(&self, ticket: &EmailTicket, text: &str) -> UserUpdate {
+    async fn verified(&self, ticket: &EmailTicket, text: &str) -> Result<UserUpdate> {
         let now = self.clock.now();
         let mut user = ticket.whose.user.clone();
         let mut secondary = (!ticket.identity.is_primary()).then(|| ticket.identity.profile.clone());
-        secondary.as_mut().unwrap_or(&mut user.profile).email_verified = Some(true);
+        let profile = secondary.as_mut().unwrap_or(&mut user.profile);
+        profile.email_verified = Some(true);
+        let at = ConnectionRef::Id(ticket.identity.key.connection);
+        let login = match self.store.find_connection(ticket.tenant, &at).await? {
+            Some(connection) if connection.is_built_in() => {
+                let names = login_names(&connection, profile, ticket.identity.has_password);
+                Some((ticket.identity.id, Login { names, password: None }))
+            }
+            _ => None,
+        };
         user.version = user.version.saturating_add(1);
         user.updated_at = now;
-        UserUpdate {
+        Ok(UserUpdate {
             expected_version: ticket.whose.user.version,
-            login: None,
+            login,
             identity_profile: secondary.map(|profile| (ticket.identity.id, profile)),
             event: Some(NewEvent {
                 kind: EventKind::UserUpdated {
@@ -221,7 +233,7 @@ impl App {
                 pair: Digest::of(&ticket.said.to_bytes()),
             }),
             user,
-        }
+        })
     }
 
     /// A user with one of her identities. One who has become part of another since is not there.

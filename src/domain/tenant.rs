@@ -76,6 +76,20 @@ pub struct Settings {
     pub lenient_clients: bool,
     /// For how many days entries of the log are kept.
     pub log_retention_days: u32,
+    /// Whether an e-mail address counts in Kii's interface only once it is verified.
+    pub kii_email_verification: bool,
+    /// Likewise a phone number.
+    pub kii_phone_verification: bool,
+    /// Whether people see the whole profile of others in Kii's interface.
+    pub kii_expose_users: bool,
+    /// Whether refresh tokens come with Kii's access tokens.
+    pub kii_refresh_tokens: bool,
+    /// How many seconds a token of Kii's lives for which nobody asked otherwise.
+    pub kii_token_seconds: u32,
+    /// How many seconds a token of Kii's may live.
+    pub kii_max_token_seconds: u32,
+    /// How many characters a password that comes by Kii's interface must have.
+    pub kii_password_length: u32,
 }
 
 impl Default for Settings {
@@ -90,13 +104,20 @@ impl Default for Settings {
             client_rate_limit: RateLimit::default(),
             lenient_clients: false,
             log_retention_days: 30,
+            kii_email_verification: false,
+            kii_phone_verification: false,
+            kii_expose_users: false,
+            kii_refresh_tokens: false,
+            kii_token_seconds: i32::MAX.unsigned_abs(),
+            kii_max_token_seconds: i32::MAX.unsigned_abs(),
+            kii_password_length: 4,
         }
     }
 }
 
 impl Settings {
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 16] = [
         "link_unknown",
         "link_with_max_age",
         "identities_per_user",
@@ -106,6 +127,13 @@ impl Settings {
         "client_rate_limit",
         "lenient_clients",
         "log_retention_days",
+        "kii_email_verification",
+        "kii_phone_verification",
+        "kii_expose_users",
+        "kii_refresh_tokens",
+        "kii_token_seconds",
+        "kii_max_token_seconds",
+        "kii_password_length",
     ];
 
     /// Sets one of them from its text.
@@ -139,15 +167,41 @@ impl Settings {
                     _ => return Err(Error::invalid(name.to_owned(), "takes a number, 1 to 10000")),
                 };
             }
-            "query_secrets" | "tokenless_connect" | "lenient_clients" => {
+            "query_secrets"
+            | "tokenless_connect"
+            | "lenient_clients"
+            | "kii_email_verification"
+            | "kii_phone_verification"
+            | "kii_expose_users"
+            | "kii_refresh_tokens" => {
                 let on = value
                     .parse()
                     .map_err(|_| Error::invalid(name.to_owned(), "takes true or false"))?;
                 match name {
                     "query_secrets" => self.query_secrets = on,
                     "tokenless_connect" => self.tokenless_connect = on,
-                    _ => self.lenient_clients = on,
+                    "lenient_clients" => self.lenient_clients = on,
+                    "kii_email_verification" => self.kii_email_verification = on,
+                    "kii_phone_verification" => self.kii_phone_verification = on,
+                    "kii_expose_users" => self.kii_expose_users = on,
+                    _ => self.kii_refresh_tokens = on,
                 }
+            }
+            "kii_token_seconds" | "kii_max_token_seconds" => {
+                let seconds = match value.parse() {
+                    Ok(seconds @ 60..=0x7fff_ffff) => seconds,
+                    _ => return Err(Error::invalid(name.to_owned(), "takes seconds, 60 to 2147483647")),
+                };
+                match name {
+                    "kii_token_seconds" => self.kii_token_seconds = seconds,
+                    _ => self.kii_max_token_seconds = seconds,
+                }
+            }
+            "kii_password_length" => {
+                self.kii_password_length = match value.parse() {
+                    Ok(least @ 4..=50) => least,
+                    _ => return Err(Error::invalid(name.to_owned(), "takes a number, 4 to 50")),
+                };
             }
             "rate_limit" | "client_rate_limit" => {
                 let limit = value

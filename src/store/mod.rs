@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod jobs;
 pub mod ledger;
 mod logs;
+mod opaque;
 mod passwords;
 pub mod postgres;
 mod search;
@@ -36,6 +37,7 @@ pub use self::acts::{
 pub use self::imports::{Import, ImportBatch, Imported, Imports, Refusal};
 pub use self::jobs::{AfterStep, JobPart, JobStep, Jobs};
 pub use self::logs::{About, Log, LogOrder, LogPage, Logs, NewLog};
+pub use self::opaque::{AllowedBy, Bearer, Issued, NewTokens, OpaqueTokens, Renewal};
 pub use self::passwords::{Passwords, ReplacedHash};
 pub use self::search::{Search, Searched};
 pub use self::trail::{Head, Trail};
@@ -88,7 +90,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What a store must be able to do.
 #[async_trait]
-pub trait Store: Imports + Jobs + Logs + Passwords + Trail + Send + Sync {
+pub trait Store: Imports + Jobs + Logs + OpaqueTokens + Passwords + Trail + Send + Sync {
     // Tenants and what belongs to them: rare, by operators.
 
     /// Makes a tenant; `false` when the name is in use.

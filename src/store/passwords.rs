@@ -13,6 +13,9 @@ pub trait Passwords: Send + Sync {
     /// ends by it.
     async fn replace_hash(&self, tenant: TenantId, hash: ReplacedHash) -> StoreResult<bool>;
 
+    /// What is kept of the password of a user's identity.
+    async fn find_hash(&self, tenant: TenantId, user: UserId, identity: IdentityId) -> StoreResult<Option<String>>;
+
     /// The hash of whoever has the next name at this connection after one that nobody has, so
     /// that comparing with it costs what comparing with somebody's costs there. `None` when
     /// there are no names, or the next one has no password.

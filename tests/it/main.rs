@@ -18,6 +18,7 @@ mod flows;
 mod hostile;
 mod house;
 mod jwt;
+mod kii;
 mod knodes;
 mod link;
 mod made_up;

@@ -164,7 +164,7 @@ fn make_ready(
             }),
         };
         let replayed = match replayed {
-            Ok(replayed) => store.drop_every_job().await.map(|()| replayed),
+            Ok(replayed) => store.drop_passing().await.map(|()| replayed),
             failed => failed,
         };
         replayed.map_err(|error| Failure::failed(error.to_string()))

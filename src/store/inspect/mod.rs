@@ -22,7 +22,7 @@ use crate::store::{StoreError, StoreResult, StoredSigningKey};
 const COMPARED_AT_ONCE: u64 = 250_000;
 
 /// What is asked of the data alone: what it is called, and which rows show it.
-const OF_DATA: [(&str, &str); 18] = [
+const OF_DATA: [(&str, &str); 19] = [
     (
         "I1: accounts that belong to two users",
         "SELECT subject FROM identities GROUP BY tenant, connection, issuer, subject HAVING count(*) > 1",
@@ -97,6 +97,11 @@ const OF_DATA: [(&str, &str); 18] = [
         "what dialects keep with users who are not there",
         "SELECT user_id FROM user_bags AS b
          WHERE NOT EXISTS (SELECT 1 FROM users AS u WHERE u.tenant = b.tenant AND u.id = b.user_id)",
+    ),
+    (
+        "tokens of users who are not there",
+        "SELECT user_id FROM opaque_tokens AS b WHERE user_id IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM users AS u WHERE u.tenant = b.tenant AND u.id = b.user_id)",
     ),
     (
         "parts of files of jobs that are not there",

@@ -15,7 +15,7 @@ use super::refusal::{OpenError, connect};
 const FIRST: &str = "oneself.users";
 
 /// The others that have a tenant.
-const BESIDE: [&str; 24] = [
+const BESIDE: [&str; 25] = [
     "oneself.clients",
     "oneself.web_origins",
     "oneself.connections",
@@ -27,6 +27,7 @@ const BESIDE: [&str; 24] = [
     "oneself.token_sets",
     "oneself.login_names",
     "oneself.aliases",
+    "oneself.opaque_tokens",
     "oneself.spent_proofs",
     "oneself.once_keys",
     "oneself.imports",

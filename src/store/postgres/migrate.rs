@@ -15,7 +15,11 @@ use super::isolation;
 use super::refusal::{OpenError, connect, is_forbidden, may_not_make, may_not_use};
 
 /// The migrations, oldest first.
-pub(super) const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub(super) const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// For how long a step is tried again when another server runs it too.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -87,9 +91,10 @@ async fn is_hidden(client: &Client) -> bool {
 }
 
 /// What whoever serves must be allowed to do, in a way that does nothing: there are no such rows.
-const TRIED: [&str; 2] = [
-    "DELETE FROM oneself.tenants WHERE id = -1",
-    "DELETE FROM oneself_keys.key_check WHERE id = -1",
+const TRIED: [&str; 3] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// Sees that the user may write. That nobody can write at the moment does not count.

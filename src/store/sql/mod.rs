@@ -28,6 +28,7 @@ pub(super) mod logins;
 pub(super) mod logs;
 pub(super) mod meta;
 pub(super) mod once;
+pub(super) mod opaque;
 pub(super) mod passwords;
 pub(super) mod rows;
 pub(super) mod search;

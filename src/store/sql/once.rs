@@ -4,7 +4,7 @@
 //! idempotency key that has ended is as good as unused, whether it was purged or not; a
 //! spent proof stays spent until it is forgotten, for it has expired itself by then.
 
-use super::{Sql, Stop, Tx, Verdict};
+use super::{Sql, Stop, Tx, Verdict, opaque};
 use jiff::Timestamp;
 
 use super::rows::{Millis, params};
@@ -108,6 +108,7 @@ pub fn spend(tx: &mut dyn Tx, tenant: TenantId, spend: Option<&Spend>) -> StoreR
 
 /// Forgets what has ended.
 pub fn forget_ended(tx: &mut dyn Tx, now: Timestamp) -> Verdict<u64> {
+    opaque::forget_ended(tx.sql(), now)?;
     let proofs = tx
         .sql()
         .run("DELETE FROM spent_proofs WHERE ends_at <= ?1", params![Millis(now)])?;

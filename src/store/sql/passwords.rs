@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::logins;
 use super::rows::params;
-use crate::id::{ConnectionId, TenantId};
+use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
 use crate::store::{LoginKind, Passwords, ReplacedHash, StoreResult};
 
 #[async_trait]
@@ -15,6 +15,19 @@ impl<E: Engine> Passwords for SqlStore<E> {
             .act(vec![], move |tx, _| match replace(tx.sql(), tenant, &hash)? {
                 true => Ok(true),
                 false => Err(Stop::refused(false)),
+            })
+            .await
+    }
+
+    async fn find_hash(&self, tenant: TenantId, user: UserId, identity: IdentityId) -> StoreResult<Option<String>> {
+        self.engine
+            .read_one(move |sql| {
+                let found = sql.first(
+                    "SELECT password FROM identities WHERE tenant = ?1 AND user_id = ?2 AND id = ?3",
+                    params![tenant, user, identity],
+                    |row| row.get::<Option<String>>(0),
+                )?;
+                Ok(found.flatten())
             })
             .await
     }

@@ -2,9 +2,8 @@
 //!
 //! What would surprise: a connection that was retired is not found here at all.
 
-use super::clients;
 use super::rows::{Json, Millis, Row, params};
-use super::{Lock, Sql, Stop, Tx, Verdict};
+use super::{Lock, Sql, Stop, Tx, Verdict, clients, opaque};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{Connection, ConnectionRef, Settings, Tenant};
 use crate::id::{ConnectionId, TenantId};
@@ -93,6 +92,7 @@ pub fn update_settings(tx: &mut dyn Tx, id: TenantId, settings: &Settings) -> Ve
 
 /// Replaces the credentials of the opaque dialects.
 pub fn update_credentials(tx: &mut dyn Tx, id: TenantId, credentials: &OpaqueCredentials) -> Verdict<bool> {
+    tx.lock(Lock::Tenant(id))?;
     let rows = tx.sql().run(
         "UPDATE tenants SET kii_app_key = ?2, kii_client_id = ?3, kii_client_secret = ?4,
             knodes_customer_id = ?5, knodes_customer_secret = ?6 WHERE id = ?1",
@@ -106,6 +106,7 @@ pub fn update_credentials(tx: &mut dyn Tx, id: TenantId, credentials: &OpaqueCre
         ],
     )?;
     if rows > 0 {
+        opaque::end_of_tenant(tx.sql(), id)?;
         tx.lose(Loss::Credentials {
             tenant: id,
             kii_app_key: credentials.kii_app_key,

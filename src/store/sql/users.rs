@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::identities::identity_columns;
 use super::rows::{Json, Millis, Row, ToValue, corrupt, params};
-use super::{bags, days, identities, logins, once, tenants, terms};
+use super::{bags, days, identities, logins, once, opaque, tenants, terms};
 use crate::domain::user::{Birthplace, KeptCredential, Logins};
 use crate::domain::{ConnectionRef, Profile, User, UserRef, UserWithIdentities};
 use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
@@ -354,6 +354,7 @@ fn lose_before(tx: &mut dyn Tx, tenant: TenantId, old: &User, update: &UserUpdat
 pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict<Acted> {
     let id = update.user.id;
     let is_there = tx.lock(Lock::User(tenant, id))?;
+    let mut ends_tokens = false;
     let old = match find(tx.sql(), tenant, id)?.filter(|_| is_there) {
         None => return Err(Stop::refused(Acted::NoUser)),
         Some(old) if old.version != update.expected_version => return Err(Stop::refused(Acted::Changed)),
@@ -372,6 +373,7 @@ pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict
         logins::delete(tx.sql(), tenant, &identity.key)?;
         logins::insert(tx.sql(), tenant, &identity.key, &login.names)?;
         if let Some(password) = &login.password {
+            ends_tokens = identity.has_password;
             identities::set_password(tx.sql(), tenant, &identity, password)?;
         }
     }
@@ -385,6 +387,9 @@ pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict
     lose_before(tx, tenant, &old, update);
     put(tx.sql(), tenant, &update.user)?;
     bags::put(tx.sql(), tenant, id, update.bag.as_ref())?;
+    if ends_tokens || (update.user.blocked == Some(true) && old.blocked != Some(true)) {
+        opaque::end_of_user(tx.sql(), tenant, id)?;
+    }
     terms::update_user(tx.sql(), tenant, &old)?;
     match (&update.event, update.user.logins.last_at) {
         (Some(event), _) => tx.record(tenant, event)?,
@@ -398,5 +403,6 @@ pub fn update(tx: &mut dyn Tx, tenant: TenantId, update: &UserUpdate) -> Verdict
 pub fn delete(sql: &dyn Sql, tenant: TenantId, id: UserId) -> StoreResult<()> {
     sql.run("DELETE FROM users WHERE tenant = ?1 AND id = ?2", params![tenant, id])?;
     bags::forget(sql, tenant, id)?;
+    opaque::end_of_user(sql, tenant, id)?;
     days::forget(sql, tenant, id)
 }

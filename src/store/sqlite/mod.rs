@@ -41,7 +41,7 @@ use crate::id::TenantId;
 use crate::store::ledger::Ledger;
 use crate::store::sql::keys::KeyRow;
 use crate::store::sql::known::Known;
-use crate::store::sql::{Engine, NewKeys, Sql, SqlStore, Tx, Verdict, jobs, meta};
+use crate::store::sql::{Engine, NewKeys, Sql, SqlStore, Tx, Verdict, jobs, meta, opaque};
 use crate::store::{Search, Searched, StoreResult};
 
 /// The store in a data directory.
@@ -100,13 +100,19 @@ impl SqliteStore {
         open::prepare(&data, &keys, Prepare::Migrate)
     }
 
-    /// Drops every job, as those that came back with a backup must not be done again: an import
-    /// would make users anew who were erased since, and a file of users still has them.
+    /// Drops what must not come back with a backup. A job would be done again: an import would make users
+    /// anew who were erased since, and a file of users still has them. An opaque token may have ended since,
+    /// and a refresh token have been used.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn drop_every_job(&self) -> StoreResult<()> {
-        self.engine.act(vec![], |tx, _| Ok(jobs::drop_all(tx.sql())?)).await
+    pub async fn drop_passing(&self) -> StoreResult<()> {
+        self.engine
+            .act(vec![], |tx, _| {
+                jobs::drop_all(tx.sql())?;
+                Ok(opaque::end_all(tx.sql())?)
+            })
+            .await
     }
 }
 

@@ -121,6 +121,7 @@ impl Database {
                 include_str!("migrations/0001_data.sql"),
                 include_str!("migrations/0002_day_counts.sql"),
                 include_str!("migrations/0003_user_bags.sql"),
+                include_str!("migrations/0004_opaque_tokens.sql"),
             ],
             synchronous: options.synchronous(),
         }

@@ -41,7 +41,7 @@ const fn data(name: &'static str, key: &'static [&'static str]) -> Table {
 }
 
 /// All of them.
-pub const TABLES: [Table; 26] = [
+pub const TABLES: [Table; 27] = [
     keys("key_check", &["id"]),
     keys("tenant_keys", &["tenant"]),
     keys("keys", &["tenant", "owner"]),
@@ -59,6 +59,7 @@ pub const TABLES: [Table; 26] = [
     data("aliases", &["tenant", "id"]),
     data("day_counts", &["tenant", "day", "part"]),
     data("last_login_days", &["tenant", "user_id"]),
+    data("opaque_tokens", &["tenant", "token"]),
     data("spent_proofs", &["tenant", "token"]),
     data("once_keys", &["tenant", "id"]),
     data("imports", &["tenant", "file"]),

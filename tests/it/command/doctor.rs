@@ -100,6 +100,7 @@ fn every_kind_of_damage_is_found() {
             "INSERT INTO terms SELECT id, 'name', x'61', zeroblob(12), x'' FROM tenants".to_owned(),
         ),
         ("what dialects keep with users who are not there", "INSERT INTO user_bags SELECT id, zeroblob(12), 'kii', '{}' FROM tenants".to_owned()),
+        ("tokens of users who are not there", "INSERT INTO opaque_tokens SELECT id, zeroblob(32), 'access', 'user', zeroblob(12), NULL, 1 FROM tenants".to_owned()),
         ("names to log in by that lead to nobody", "INSERT INTO login_names SELECT tenant, id, 'email', 'a@x', 'nobody' FROM connections LIMIT 1".to_owned()),
         ("not what the events say", format!("UPDATE identities SET proof = 2 WHERE {network}")),
         ("not what the events say", format!("DELETE FROM events WHERE identity = (SELECT id FROM identities WHERE {network})")),

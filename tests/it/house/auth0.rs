@@ -23,7 +23,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// Every function that is a test.
-fn tests() -> BTreeSet<String> {
+pub(super) fn tests() -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     for path in [files_below("src", "rs"), files_below("tests", "rs")].concat() {
         let text = std::fs::read_to_string(path).unwrap();
@@ -56,7 +56,7 @@ fn every_test_that_knodes_page_names_exists() {
     none(&gone, "Name in docs/knodes.md the tests that show it.");
 }
 
-fn named_in(cell: &str) -> Vec<String> {
+pub(super) fn named_in(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 

@@ -6,6 +6,7 @@ mod auth0;
 mod dependencies;
 mod directions;
 mod files;
+mod kii;
 mod profile;
 mod security;
 

@@ -14,6 +14,7 @@ mod ledger;
 mod link;
 mod logs;
 mod model;
+mod opaque;
 mod passwords;
 mod play;
 mod races;

@@ -160,8 +160,16 @@ delegate! {
 }
 
 delegate! {
+    OpaqueTokens {}
+    fn issue_tokens(tenant: TenantId, new: NewTokens, allowed_by: AllowedBy) -> Issued;
+    fn find_token(tenant: TenantId, access: Digest, now: Timestamp) -> Option<Bearer>;
+    fn refresh_tokens(tenant: TenantId, refresh: Digest, new: Renewal) -> Option<Bearer>;
+}
+
+delegate! {
     Passwords {}
     fn replace_hash(tenant: TenantId, hash: ReplacedHash) -> bool;
+    fn find_hash(tenant: TenantId, user: UserId, identity: IdentityId) -> Option<String>;
     fn find_next_hash(tenant: TenantId, connection: ConnectionId, after: &str) -> Option<String>;
 }
 

@@ -17,6 +17,7 @@ use super::database::{Database, fresh_like};
 const SCHEMA: &str = concat!(
     include_str!("../../../src/store/postgres/migrations/0001.sql"),
     include_str!("../../../src/store/postgres/migrations/0002.sql"),
+    include_str!("../../../src/store/postgres/migrations/0003.sql"),
 );
 
 /// How many connections a store of a test has: many tests run at once.
