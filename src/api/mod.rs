@@ -24,11 +24,5 @@ pub fn router(app: &Arc<App>) -> Router {
 
 /// How each dialect spells what the front refuses.
 pub fn dialects() -> Vec<Dialect> {
-    [
-        link::dialects(),
-        auth0::dialects(),
-        kii::dialects(),
-        knodes::dialects(),
-    ]
-    .concat()
+    [link::dialects(), auth0::dialects(), kii::dialects(), knodes::dialects()].concat()
 }

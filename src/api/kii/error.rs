@@ -176,7 +176,7 @@ impl From<Error> for Problem {
                 "There is no such user",
             ),
             Error::NotFound(Noun::Tenant) => Self::no_app(),
-            Error::NotFound(Noun::Connection) => {
+            Error::NotFound(Noun::Connection) | Error::NotConfigured => {
                 Self::not_allowed("This network is not configured for the application")
             }
             Error::NotFound(Noun::Client | Noun::ClientGrant | Noun::Identity | Noun::Log | Noun::Job) => {
@@ -193,7 +193,7 @@ impl From<Error> for Problem {
             Error::InsufficientScope { .. } | Error::NotYourself => Self::unauthorized(),
             Error::Invalid { field, reason } => Self::invalid(&field, format!("{field} {reason}")),
             Error::WeakPassword(why) => Self::invalid("password", why),
-            Error::IdentityTaken => Self::new(
+            Error::IdentityTaken | Error::NetworkTaken => Self::new(
                 StatusCode::CONFLICT,
                 "UserAlreadyLinkedException",
                 "USER_ALREADY_LINKED",
@@ -205,6 +205,10 @@ impl From<Error> for Problem {
                 Some(field) => Self::taken(field),
                 None => Self::not_allowed(unique.to_string()),
             },
+            Error::NetworkRefused(refusal) => {
+                Self::invalid("accessToken", format!("The network refused the token: {refusal}"))
+            }
+            Error::Network(_) => Self::later("RESOURCE_TEMPORARILY_UNAVAILABLE", 10),
             Error::WrongCredentials | Error::Blocked | Error::GrantNotAllowed => Self::invalid_grant(),
             Error::ProofRejected(_) | Error::SecondaryRefused | Error::KeyReused => {
                 Self::not_allowed(error.to_string())

@@ -26,6 +26,7 @@ mod body;
 mod caller;
 mod edge;
 mod error;
+mod links;
 mod networks;
 mod parameters;
 mod passwords;
@@ -77,6 +78,9 @@ pub fn router(app: &Arc<App>) -> Router {
             "/api/apps/{app}/users/{user}/phone-number/reset-verification-code",
             post(addresses::reset_code),
         )
+        .route("/api/apps/{app}/users/{user}/{network}/link", post(links::link))
+        .route("/api/apps/{app}/users/{user}/{network}/unlink", post(links::unlink))
+        .route("/api/apps/{app}/integration/{network}", post(links::log_in))
         .route("/api/apps/{app}/configuration/parameters", get(parameters::list))
         .route("/api/apps/{app}/configuration/parameters/{name}", put(parameters::set));
     for (path, field) in [

@@ -14,7 +14,7 @@ use super::error::Problem;
 use super::tokens::members;
 use super::wire;
 use crate::app::App;
-use crate::domain::{ConnectionRef, Object};
+use crate::domain::Object;
 use crate::web::path::Segments;
 
 /// What Kii calls the hosts of networks in the names of their parameters, by what we call them.
@@ -43,9 +43,7 @@ async fn all(app: &App, asking: &Asking) -> Result<Object, Problem> {
         "isMasterApp": false,
     }));
     for (provider, host) in HOSTS {
-        if let Ok(connection) = app
-            .find_connection(&asking.caller, &ConnectionRef::Name(provider.to_owned()))
-            .await
+        if let Ok(connection) = app.default_connection(asking.tenant, provider).await
             && let Some(id) = connection.client_id
         {
             all.insert(format!("{host}.consumer_key"), id.into());

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 /// Every route that asks for a person or the administrator, with a user `U`.
-const GUARDED: [(&str, &str); 22] = [
+const GUARDED: [(&str, &str); 25] = [
     ("GET", "users/U"),
     ("POST", "users/U"),
     ("DELETE", "users/U"),
@@ -26,8 +26,11 @@ const GUARDED: [(&str, &str); 22] = [
     ("GET", "users/U/display-name"),
     ("GET", "users/U/country"),
     ("GET", "users/U/locale"),
+    ("POST", "users/U/twitter/link"),
+    ("POST", "users/U/twitter/unlink"),
     ("GET", "configuration/parameters"),
     ("PUT", "configuration/parameters/isMasterApp"),
+    ("POST", "users/U/google/link"),
 ];
 
 #[tokio::test]
@@ -74,6 +77,8 @@ async fn what_is_not_there_is_404_and_what_kii_had_beside_users_is_501() {
             refused(reply, 501, "", "OPERATION_NOT_IMPLEMENTED");
         }
     }
+    let sina = mika.client.post(&w.at("users/me/sina/link"), json!({})).await;
+    refused(sina, 400, "", "ACCOUNT_TYPE_NOT_SUPPORTED");
     let large = vec![b' '; 100 * 1024];
     refused(
         mika.client.post(&w.at("users/me"), ("application/json", large)).await,

@@ -2,6 +2,8 @@
 
 mod addresses;
 mod doors;
+mod links;
+mod social;
 mod tokens;
 mod users;
 

@@ -106,7 +106,7 @@ async fn check_04_a_bad_token_is_403_none_is_401_and_another_persons_is_401() {
             .request("GET", &path, &[("authorization", "Basic !")], ())
             .await,
     );
-    let link = w.at(&format!("users/{}", mika.id));
+    let link = w.at(&format!("users/{}/twitter/link", mika.id));
     let said = unauthorized(nina.client.post(&link, json!({})).await);
     assert_eq!(said["authenticatedPrincipalID"], nina.id.as_str());
     assert_eq!(said["authenticatedAppID"], w.app.as_str());
