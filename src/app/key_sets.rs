@@ -12,6 +12,7 @@ use std::sync::Arc;
 use http::header::ACCEPT;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use tokio::sync::OwnedMutexGuard;
 
 use super::App;
 use super::networks::fault_of;
@@ -23,7 +24,7 @@ use crate::jwt::{ForeignToken, KeySet};
 use crate::outbound::Outbound;
 use crate::providers::oidc::{self, Expected, ExpectedIssuer, Metadata};
 
-/// How long what is known is fresh; after that it is fetched again on the way.
+/// How long what is known is fresh; after that it is fetched again beside whatever needs it.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long an issuer is not asked again, when it has answered and when nothing is known of it.
@@ -53,7 +54,7 @@ type Whose = (TenantId, ConnectionId, KeySource, ExpectedIssuer);
 struct Issuer {
     known: Mutex<Known>,
     /// Held by whoever asks.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default, Clone)]
@@ -102,27 +103,29 @@ impl KeySets {
     ) -> Result<Object> {
         let refused = |fault| error_of(oidc::refused(fault));
         let token = ForeignToken::read(id_token).map_err(refused)?;
-        let asking = Asking {
-            outbound,
-            now,
-            source: &source,
-            expected: &expected.issuer,
-        };
         let issuer = self.issuer((tenant, connection, source.clone(), expected.issuer.clone()));
+        let asking = Asking {
+            outbound: outbound.clone(),
+            now,
+            source,
+            expected: expected.issuer.clone(),
+            issuer: issuer.clone(),
+        };
         let mut known = issuer.known();
         if !token.is_by(&known.keys, now) {
-            let _turn = issuer.turn.lock().await;
+            let turn = issuer.turn.clone().lock_owned().await;
             known = issuer.known();
-            if !token.is_by(&known.keys, now) && known.next_at.is_none_or(|at| at <= now) {
-                known = asking.renew(known).await;
-                *issuer.known.lock() = known.clone();
+            if !token.is_by(&known.keys, now) && known.may_be_asked(now) {
+                // It goes on when whoever waits for it goes away, or the pause would never begin.
+                tokio::spawn(asking.renew(turn)).await.map_err(Error::internal)?;
+                known = issuer.known();
             }
         } else if known.fresh_until.is_none_or(|until| until <= now)
-            && known.next_at.is_none_or(|at| at <= now)
-            && let Ok(_turn) = issuer.turn.try_lock()
+            && known.may_be_asked(now)
+            && let Ok(turn) = issuer.turn.clone().try_lock_owned()
         {
-            known = asking.renew(known).await;
-            *issuer.known.lock() = known.clone();
+            // Nobody whose key is known waits for that.
+            tokio::spawn(asking.renew(turn));
         }
         if let Some(fault) = known.fault
             && !token.is_by(&known.keys, now)
@@ -148,20 +151,28 @@ impl Issuer {
     }
 }
 
-/// Asking one issuer, now.
-struct Asking<'a> {
-    outbound: &'a Outbound,
-    now: Timestamp,
-    source: &'a KeySource,
-    expected: &'a ExpectedIssuer,
+impl Known {
+    fn may_be_asked(&self, now: Timestamp) -> bool {
+        self.next_at.is_none_or(|at| at <= now)
+    }
 }
 
-impl Asking<'_> {
-    /// What is known after the issuer was asked; what was known before, where it does not answer well.
-    async fn renew(&self, mut known: Known) -> Known {
+/// Asking one issuer, now.
+struct Asking {
+    outbound: Outbound,
+    now: Timestamp,
+    source: KeySource,
+    expected: ExpectedIssuer,
+    issuer: Arc<Issuer>,
+}
+
+impl Asking {
+    /// Asks the issuer, and keeps what was known where it does not answer well.
+    async fn renew(self, _turn: OwnedMutexGuard<()>) {
+        let mut known = self.issuer.known();
         let after = |span: SignedDuration| self.now.saturating_add(span).ok();
         known.fault = None;
-        let keys_at = match self.source {
+        let keys_at = match &self.source {
             KeySource::Keys(url) => Some(url.clone()),
             KeySource::Discovery(url) => {
                 match self.metadata(url, known.metadata.as_deref()).await {
@@ -171,30 +182,26 @@ impl Asking<'_> {
                 known.metadata.as_ref().map(|metadata| metadata.jwks_uri.clone())
             }
         };
-        let mut pause = PAUSE_WITHOUT_KEYS;
         if let Some(url) = keys_at {
             match self.keys(&url).await {
                 Ok(keys) => {
                     known.keys = Arc::new(keys.after(&known.keys, self.now));
                     known.fresh_until = after(FRESH_FOR);
-                    pause = PAUSE;
                 }
                 Err(fault) => known.fault = Some(fault),
             }
         }
-        if known.fresh_until.is_some() {
-            pause = PAUSE;
-        }
         if let Some(fault) = known.fault {
             tracing::warn!(%fault, "the keys of an issuer could not be renewed; those that are known stay in force");
         }
-        known.next_at = after(pause);
-        known
+        let has_answered = known.fresh_until.is_some();
+        known.next_at = after(if has_answered { PAUSE } else { PAUSE_WITHOUT_KEYS });
+        *self.issuer.known.lock() = known;
     }
 
     async fn metadata(&self, url: &str, earlier: Option<&Metadata>) -> std::result::Result<Metadata, NetworkFault> {
         let document = self.fetch(url).await?;
-        let metadata = Metadata::read(&document, self.expected, |url| self.outbound.check(url).is_ok())?;
+        let metadata = Metadata::read(&document, &self.expected, |url| self.outbound.check(url).is_ok())?;
         if earlier.is_some_and(|earlier| !metadata.is_where(earlier)) {
             return Err(NetworkFault::Misconfigured);
         }

@@ -145,6 +145,20 @@ async fn sec_jwt_06_a_set_that_is_spoilt_leaves_the_old_in_force() {
 }
 
 #[tokio::test]
+async fn sec_jwt_06_who_goes_away_does_not_have_the_issuer_asked_again() {
+    let key = Signer::p256("1");
+    let w = World::new(&[&key]).await;
+    let token = key.token(&w.issuer, 0);
+    for _ in 0..20 {
+        let waiting = w.verify(0, &token);
+        let gone = tokio::time::timeout(std::time::Duration::ZERO, waiting).await;
+        drop(gone);
+    }
+    w.verify(0, &token).await.unwrap();
+    assert_eq!(w.issuer.asked(), (1, 1));
+}
+
+#[tokio::test]
 async fn keys_of_one_connection_are_not_those_of_another() {
     let (ours, theirs) = (Signer::p256("1"), Signer::p256("1"));
     let (w, other) = (World::new(&[&ours]).await, World::new(&[&theirs]).await);
