@@ -203,6 +203,21 @@ impl App {
         found.ok_or(Error::NotFound(Noun::User))
     }
 
+    /// Whose identities a caller means to change, if it may.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`], [`Error::NotYourself`], [`Error::NotFound`].
+    pub async fn may_link_to(&self, caller: &Caller, which: &UserRef) -> Result<UserId> {
+        const OVER_ALL: &[Scope] = &[Scope::UpdateUsers];
+        const EITHER: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities];
+        caller.needs(EITHER)?;
+        let found = self.store.find_user_id(caller.tenant, which).await?;
+        if !caller.scopes.has_any(OVER_ALL) && found != caller.user {
+            return Err(Error::NotYourself);
+        }
+        found.ok_or(Error::NotFound(Noun::User))
+    }
+
     /// Vouching for an account takes a right over all users; proving it, by a token that is
     /// checked before this or by its network, is open to people on themselves too.
     async fn may_link(&self, caller: &Caller, account: &Account, request: &Terms) -> Result<()> {
@@ -213,7 +228,7 @@ impl App {
             (Account::Asserted(_), IfOwned::Refuse) => false,
         };
         match is_proved && !caller.scopes.has_any(OVER_ALL) {
-            true => self.user_to_link(caller, &request.user).await.map(drop),
+            true => self.may_link_to(caller, &request.user).await.map(drop),
             false => caller.needs(OVER_ALL),
         }
     }

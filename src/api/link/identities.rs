@@ -62,7 +62,7 @@ pub async fn link(
         wire::Given::Asserted(asserted) => Account::Asserted(asserted),
         wire::Given::ToProve(presented) => {
             // Nobody asks a network about a user that the caller may not link.
-            app.user_to_link(&caller, &user).await?;
+            app.may_link_to(&caller, &user).await?;
             Account::Proved(app.prove(caller.tenant, presented).await?)
         }
     };

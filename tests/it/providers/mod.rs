@@ -6,6 +6,7 @@
 mod faults;
 mod id_tokens;
 mod people;
+mod signatures;
 mod suite;
 
 use oneself::app::connections::ConnectionRequest;

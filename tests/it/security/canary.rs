@@ -55,7 +55,7 @@ fn forms(token: &str) -> Vec<Vec<u8>> {
 }
 
 /// The places among these in which a form of a token is.
-fn hits(places: &[(String, Vec<u8>)], tokens: &[String]) -> Vec<String> {
+pub fn hits(places: &[(String, Vec<u8>)], tokens: &[String]) -> Vec<String> {
     let mut hits = Vec::new();
     for token in tokens {
         for form in forms(token) {

@@ -4,6 +4,7 @@
 
 mod answers;
 mod canary;
+mod echo;
 mod faults;
 mod fuzz;
 mod linking;
