@@ -37,7 +37,10 @@ fn main() -> Outcome<()> {
         (Some("--links"), Some(links)) => links.parse()?,
         _ => return Ok(()),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let world = Arc::new(World::start().await?);
         costs(&world, links / ROUNDS).await?;
@@ -59,7 +62,11 @@ impl World {
     async fn start() -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let oneself = || Command::new(env!("CARGO_BIN_EXE_oneself"));
-        let networks = Server::start(oneself().args(["sandbox", "--listen", "127.0.0.1:0"]).stderr(Stdio::null()))?;
+        let networks = Server::start(
+            oneself()
+                .args(["sandbox", "--listen", "127.0.0.1:0"])
+                .stderr(Stdio::null()),
+        )?;
         let at = networks.authority().trim_end_matches(',').to_owned();
         let data = folder.path().join("data");
         let secret = folder.path().join("secret");
@@ -150,7 +157,8 @@ impl World {
         let ask = |n: usize| {
             let subject = format!("asserted-{round}-{n}");
             let tokens = json!({"access_token": format!("ya29.{subject}-0123456789abcdef0123456789abcdef")});
-            let body = json!({"connection": "google", "subject": subject, "profile": {"name": "Mira Ito"}, "tokens": tokens});
+            let body =
+                json!({"connection": "google", "subject": subject, "profile": {"name": "Mira Ito"}, "tokens": tokens});
             Ask::post(self.path(n), &body)
         };
         (0..count).map(ask).collect()
@@ -207,7 +215,10 @@ async fn costs(world: &World, links: usize) -> Outcome<()> {
     println!("asserted_us         {asserted:.1}");
     println!("proved_us           {proved:.1}   two requests to the network each");
     println!("plain_request_us    {plain:.1}");
-    println!("beyond_asserted     {:.2} plain requests for each request; at most 1.5", (proved - asserted) / plain / 2.0);
+    println!(
+        "beyond_asserted     {:.2} plain requests for each request; at most 1.5",
+        (proved - asserted) / plain / 2.0
+    );
     Ok(())
 }
 
@@ -245,16 +256,26 @@ async fn shares(world: &Arc<World>, links: usize) -> Outcome<()> {
     let (mut throughputs, mut latencies) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let well = beside(world, links).await?;
-        world.order("faults", json!({"network": "google", "mode": "down"})).await?;
+        world
+            .order("faults", json!({"network": "google", "mode": "down"}))
+            .await?;
         let down = beside(world, links).await?;
-        world.order("faults", json!({"network": "google", "mode": "none"})).await?;
+        world
+            .order("faults", json!({"network": "google", "mode": "none"}))
+            .await?;
         throughputs.push(down.per_second / well.per_second);
         latencies.push(down.latency_us.p50 as f64 / well.latency_us.p50 as f64);
         // What was down is asked again after it has rested.
         tokio::time::sleep(Duration::from_secs(11)).await;
     }
-    println!("down_throughput     {:.2}   of what it is otherwise; at least 0.8", median(throughputs));
-    println!("down_p50            {:.2}   of what it is otherwise; at most 1.5", median(latencies));
+    println!(
+        "down_throughput     {:.2}   of what it is otherwise; at least 0.8",
+        median(throughputs)
+    );
+    println!(
+        "down_p50            {:.2}   of what it is otherwise; at most 1.5",
+        median(latencies)
+    );
     let _ = world.networks.process();
     Ok(())
 }
@@ -264,7 +285,12 @@ async fn beside(world: &Arc<World>, links: usize) -> Outcome<Cost> {
     let google = world.proving("google", links).await?;
     let others = {
         let world = world.clone();
-        tokio::spawn(async move { world.put(google, CLIENTS / 4, LONG).await.map_err(|error| error.to_string()) })
+        tokio::spawn(async move {
+            world
+                .put(google, CLIENTS / 4, LONG)
+                .await
+                .map_err(|error| error.to_string())
+        })
     };
     let cost = world.put(twitter, CLIENTS, LONG).await?;
     others.await??;

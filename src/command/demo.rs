@@ -22,9 +22,10 @@ use crate::app::App;
 use crate::app::connections::ConnectionRequest;
 use crate::app::link::{Account, Asserted};
 use crate::app::log_in::AccessTokenRequest;
+use crate::app::tenants::Credentials;
 use crate::app::users::UserRequest;
 use crate::config::LogFormat;
-use crate::domain::{ConnectionRef, Object, Profile, Scopes, TokenSet};
+use crate::domain::{ConnectionRef, Object, Profile, Scopes, TokenSet, spelling};
 use crate::error::{Error, Noun, Result, Unique};
 use crate::id::{IdentityId, UserId};
 use crate::sandbox::Sandbox;
@@ -86,8 +87,8 @@ impl Demo {
             config.sandbox = Some(networks.url().parse().map_err(Failure::Failed)?);
             let server = Prepared::new(&config, installation).await?;
             let scene = Scene::set(&server.app, &networks).await?;
-            let token = TokenFile::write(&config.data, &scene.token)?;
-            print(&scene.what_to_try(&server.url(), networks.url(), &config.data, &token.0))?;
+            let files = Files::write(&config.data, &scene)?;
+            print(&scene.what_to_try(&server.url(), networks.url(), &config.data, &files))?;
             print(&server.ready_line())?;
             server.serve().await;
             Ok(())
@@ -106,6 +107,11 @@ struct Scene {
     stray: Value,
     /// An account that nobody has.
     linkedin: String,
+    /// A second person, and Twitter accounts for her and for somebody who is not known yet.
+    grace: UserId,
+    graces: Value,
+    stranger: (String, Value),
+    credentials: Credentials,
     token: SecretString,
 }
 
@@ -148,7 +154,7 @@ impl Scene {
             user: None,
             scopes: client.scopes.unwrap_or(Scopes::NONE),
             issuer: &app.origins().first_issuer(),
-            audience: credentials.audience,
+            audience: credentials.audience.clone(),
         })?;
         let caller = app.authenticate(token.expose_secret()).await?;
         let now = app.now().as_millisecond();
@@ -171,19 +177,35 @@ impl Scene {
                 },
             )
             .await?;
+        let (grace, _) = app
+            .create_user(
+                &caller,
+                UserRequest {
+                    profile: Profile {
+                        name: Some("Grace Hopper".to_owned()),
+                        ..Profile::default()
+                    },
+                    ..UserRequest::default()
+                },
+            )
+            .await?;
         let github = ada.identities.last().ok_or(Error::NotFound(Noun::Identity))?;
         Ok(Self {
             user: ada.user.id,
             github: (now.to_string(), github.id),
-            twitter: tokens(networks, "twitter", APPLICATION)?,
-            google: tokens(networks, "google", APPLICATION)?,
-            stray: tokens(networks, "google", "another-app")?,
+            twitter: account(networks, "twitter", APPLICATION)?.1,
+            google: account(networks, "google", APPLICATION)?.1,
+            stray: account(networks, "google", "another-app")?.1,
             linkedin: now.saturating_add(1).to_string(),
+            grace: grace.user.id,
+            graces: account(networks, "twitter", APPLICATION)?.1,
+            stranger: account(networks, "twitter", APPLICATION)?,
+            credentials,
             token,
         })
     }
 
-    fn what_to_try(&self, url: &str, networks: &str, data: &Path, token: &Path) -> String {
+    fn what_to_try(&self, url: &str, networks: &str, data: &Path, files: &Files) -> String {
         let Self {
             user,
             github: (at_github, identity),
@@ -191,13 +213,22 @@ impl Scene {
             google,
             stray,
             linkedin,
+            stranger: (stranger, strangers),
             ..
         } = self;
-        let curl = format!("curl -sS -w '\\n' -H @{}", token.display());
+        let token =
+            |tokens: &Value, name: &str| tokens.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let curl = format!("curl -sS -w '\\n' -H @{}", files.token.0.display());
         let oneself = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("oneself"));
         let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
         let json = "-H 'content-type: application/json'";
         let link = format!("{curl} {json} {url}/link/v1/users/{user}/identities -d");
+        let kii = format!("{url}/api/apps/{}", self.credentials.kii_app_id);
+        let grace = spelling::uuid(self.grace);
+        let kii_token = format!(
+            r#"$(curl -sS {json} {url}/api/oauth2/token -d @{} | sed 's/.*"access_token":"\([^"]*\)".*/\1/')"#,
+            files.kii.0.display()
+        );
         format!(
             r#"Oneself: one person, every account. A demo tenant with one user, Ada Lovelace, who has an account at GitHub; and the
 networks, simulated, at {networks}. Paste these in a second terminal; Ctrl-C here ends the demo.
@@ -219,6 +250,12 @@ networks, simulated, at {networks}. Paste these in a second terminal; Ctrl-C her
 {curl} {json} '{url}/api/v2/users/auth0%7C{user}/identities' -d '{{"provider":"linkedin","user_id":"{linkedin}"}}'
 {curl} '{url}/api/v2/users/auth0%7C{user}'
 
+# Link a Twitter account to another user, Grace Hopper, as Kii's clients do: their administrator has a token of his own
+curl -sS -w '\n' {json} -H "Authorization: Bearer {kii_token}" {kii}/users/{grace}/twitter/link -d '{{"accessToken":"{graces_token}","accessTokenSecret":"{graces_secret}"}}'
+
+# And as Knodes' clients do: whoever comes with an account that nobody has, is a user from then on
+curl -sS -w '\n' {url}/users/connect.json -d @{knodes} -d network=twitter -d network_id={stranger} -d token={strangers_token} -d secret={strangers_secret}
+
 # What happened here, and what the networks were asked
 {curl} {url}/link/v1/events
 curl -sS -w '\n' {networks}/_control/log
@@ -226,14 +263,19 @@ curl -sS -w '\n' {networks}/_control/log
 # The operator's side, answered by this server
 {oneself} tenant show {TENANT} --data {data}
 "#,
+            graces_token = token(&self.graces, "access_token"),
+            graces_secret = token(&self.graces, "token_secret"),
+            strangers_token = token(strangers, "access_token"),
+            strangers_secret = token(strangers, "token_secret"),
+            knodes = files.knodes.0.display(),
             oneself = oneself.display(),
             data = data.display(),
         )
     }
 }
 
-/// The tokens of an account of hers at a network, made for this application there.
-fn tokens(networks: &Sandbox, network: &str, application: &str) -> Result<Value> {
+/// The id of an account of somebody's at a network, and its tokens, made for this application there.
+fn account(networks: &Sandbox, network: &str, application: &str) -> Result<(String, Value)> {
     let about = json!({
         "network": network,
         "name": "Ada Lovelace",
@@ -243,10 +285,11 @@ fn tokens(networks: &Sandbox, network: &str, application: &str) -> Result<Value>
     });
     let account = networks.order("accounts", &about).map_err(Error::internal)?;
     let members = ["access_token", "token_secret"].iter();
-    Ok(members
+    let tokens: Object = members
         .filter_map(|name| Some(((*name).to_owned(), account.get(*name)?.clone())))
-        .collect::<Object>()
-        .into())
+        .collect();
+    let id = account.get("id").and_then(Value::as_str).unwrap_or_default();
+    Ok((id.to_owned(), tokens.into()))
 }
 
 /// A folder for one demo, removed at its end.
@@ -269,27 +312,58 @@ impl Drop for Scratch {
     }
 }
 
-/// The file that `curl -H @` reads the token from, removed at the end.
-struct TokenFile(PathBuf);
+/// What curl reads secrets from, so that none stands in the list of processes.
+struct Files {
+    /// `-H @`: a token for `/link/v1` and Auth0's interface.
+    token: SecretFile,
+    /// `-d @`: Kii's administrator.
+    kii: SecretFile,
+    /// `-d @`: Knodes' customer.
+    knodes: SecretFile,
+}
 
-impl TokenFile {
-    fn write(data: &Path, token: &SecretString) -> std::result::Result<Self, Failure> {
+impl Files {
+    fn write(data: &Path, scene: &Scene) -> std::result::Result<Self, Failure> {
+        let its = &scene.credentials;
+        let kii = json!({
+            "client_id": its.kii_client_id,
+            "client_secret": its.kii_client_secret.expose_secret(),
+        });
+        let knodes = format!(
+            "customer_id={}&customer_secret={}",
+            its.knodes_customer_id,
+            its.knodes_customer_secret.expose_secret()
+        );
+        let token = format!("Authorization: Bearer {}", scene.token.expose_secret());
+        Ok(Self {
+            token: SecretFile::write(data, "demo-token", &token)?,
+            kii: SecretFile::write(data, "demo-kii", &kii.to_string())?,
+            knodes: SecretFile::write(data, "demo-knodes", &knodes)?,
+        })
+    }
+}
+
+/// A file beside the data with one line, removed at the end.
+struct SecretFile(PathBuf);
+
+impl SecretFile {
+    fn write(data: &Path, extension: &str, line: &str) -> std::result::Result<Self, Failure> {
         let path = std::path::absolute(data)
             .unwrap_or_else(|_| data.to_owned())
-            .with_added_extension("demo-token");
+            .with_added_extension(extension);
         let _ = std::fs::remove_file(&path);
         std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)
-            .and_then(|mut file| writeln!(file, "Authorization: Bearer {}", token.expose_secret()))
+            .and_then(|mut file| writeln!(file, "{line}"))
             .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
         Ok(Self(path))
     }
 }
 
-impl Drop for TokenFile {
+impl Drop for SecretFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }

@@ -33,7 +33,7 @@ fn the_lines_of_the_demo_work_when_pasted() {
         Ok(running) => running,
         Err(ended) => panic!("exit {}: {}", ended.exit, ended.err),
     };
-    assert!(running.said.lines().count() < 30, "{}", running.said);
+    assert!(running.said.lines().count() < 40, "{}", running.said);
     let lines: Vec<&str> = running.said.lines().filter(|line| line.starts_with("curl ")).collect();
     assert!(lines.len() >= 4 && running.said.contains("Ctrl-C"), "{}", running.said);
     for line in &lines {

@@ -27,13 +27,24 @@ fn echo() -> SocketAddr {
             let (status, header, body) = match n % 6 {
                 0 => ("400 Bad Request", String::new(), json!({"error": line}).to_string()),
                 1 => ("500 Oh", String::new(), json!({"error": line}).to_string()),
-                2 => ("302 Found", format!("Location: http://{address}/?{}\r\n", line.replace(' ', "")), line),
+                2 => (
+                    "302 Found",
+                    format!("Location: http://{address}/?{}\r\n", line.replace(' ', "")),
+                    line,
+                ),
                 3 => ("401 No", format!("WWW-Authenticate: Bearer error=\"{line}\"\r\n"), line),
                 4 => ("200 OK", String::new(), format!("{{\"access_token\": {line}")),
-                _ => ("200 OK", String::new(), json!({"aud": line, "sub": line, "exp": "1"}).to_string()),
+                _ => (
+                    "200 OK",
+                    String::new(),
+                    json!({"aud": line, "sub": line, "exp": "1"}).to_string(),
+                ),
             };
             let length = body.len();
-            let _ = write!(stream, "HTTP/1.1 {status}\r\n{header}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\n{header}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
         }
     });
     address
@@ -48,19 +59,42 @@ fn sec_vlt_06_what_a_network_echoes_is_told_and_written_nowhere() {
     for name in ["google", "facebook", "github", "qq", "discord"] {
         let file = secret.to_str().unwrap();
         installation.answer(&[
-            "connection", "add", "--tenant", "acme", name, "--provider", name, "--client-id", "app", "--client-secret-file", file,
+            "connection",
+            "add",
+            "--tenant",
+            "acme",
+            name,
+            "--provider",
+            name,
+            "--client-id",
+            "app",
+            "--client-secret-file",
+            file,
             "--json",
         ]);
     }
     let log = installation.folder().join("log");
     let sandbox = format!("http://{network}");
-    let mut command = installation.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "", "--sandbox", &sandbox]);
+    let mut command = installation.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "",
+        "--sandbox",
+        &sandbox,
+    ]);
     command
         .env("ONESELF_LOG_LEVEL", "trace")
         .stderr(Stdio::from(fs::File::create(&log).unwrap()));
     let server = Server::start(command, installation.credentials());
     let mut client = server.client();
-    let user = client.post("/link/v1/users", &json!({})).unwrap().expect(201).text("id").to_owned();
+    let user = client
+        .post("/link/v1/users", &json!({}))
+        .unwrap()
+        .expect(201)
+        .text("id")
+        .to_owned();
     let path = format!("/link/v1/users/{user}/identities");
     let mut tokens = vec!["cAnArY-client-secret".to_owned()];
     let mut places = Vec::new();
