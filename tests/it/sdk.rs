@@ -144,3 +144,66 @@ fn auth0_deploy_cli_exports_a_tenant() {
         assert!(exported.contains(told), "no {told:?} in {exported}");
     }
 }
+
+/// How many distinct calls of Kii's SDK the script makes.
+const KII_CALLS: usize = 42;
+
+#[test]
+fn check_23_kiis_sdk_does_all_with_another_site() {
+    let Some(packages) = std::env::var_os("ONESELF_TEST_NODE") else {
+        println!("skipped: ONESELF_TEST_NODE names no folder with kii-cloud-sdk; ./test sets it");
+        return;
+    };
+    let copy = Path::new(&packages).join("kii.mjs");
+    fs::copy(script("node/kii.mjs"), &copy).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let networks = runtime.block_on(async { oneself::sandbox::Sandbox::start("127.0.0.1:0".parse().unwrap()) });
+    let networks = networks.unwrap();
+    let installation = Installation::on_named_store();
+    fs::write(installation.folder().join("secret"), "our-secret").unwrap();
+    let secret = installation.folder().join("secret");
+    assert!(
+        installation
+            .run(&["connection", "remove", "--tenant", "acme", "twitter"])
+            .status
+            .success()
+    );
+    for network in ["twitter", "facebook", "google", "qq"] {
+        let add = [
+            "connection",
+            "add",
+            "--tenant",
+            "acme",
+            network,
+            "--provider",
+            network,
+            "--client-id",
+            "our-app",
+        ];
+        let with = ["--client-secret-file", secret.to_str().unwrap(), "--json"];
+        installation.answer(&[&add[..], &with[..]].concat());
+        let application = json!({"network": network, "client_id": "our-app", "client_secret": "our-secret"});
+        networks.order("applications", &application).unwrap();
+    }
+    let mut command = installation.serve_command();
+    command.args(["--sandbox", networks.url()]);
+    let mail = installation.folder().join("mail");
+    let mail = [("ONESELF_MAIL_FROM", "a@x.example"), ("ONESELF_MAIL_DIRECTORY", mail.to_str().unwrap())];
+    command.envs(mail);
+    let server = Server::start(command, installation.credentials());
+    let of = |name: &str| installation.credentials()["kii"][name].as_str().unwrap().to_owned();
+    let output = Command::new("node")
+        .arg(&copy)
+        .args(["--site", &format!("http://{}/api", server.address())])
+        .args(["--app", &of("app_id"), "--client-id", &of("client_id")])
+        .args(["--client-secret", &of("client_secret"), "--sandbox", networks.url()])
+        .current_dir(installation.folder())
+        .output()
+        .unwrap();
+    let (out, errors) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{out}\n{errors}");
+    assert_eq!(out.trim(), format!("{KII_CALLS} distinct calls of Kii's SDK"));
+}
