@@ -21,15 +21,14 @@ const WIRE: &str = include_str!("../data/hostile_wire.toml");
 
 /// Inputs that no row plays, and where they are or why they are not due.
 const ELSEWHERE: &[(std::ops::RangeInclusive<u32>, &str)] = &[
-    (59..=59, "Kii's interface is not built"),
     (68..=68, "no route takes a date before Knodes' is built"),
     (80..=80, "no mail is sent; the same name is refused as D-84"),
     (90..=97, "there are no templates"),
     (
         113..=127,
-        "there are no networks to ask, and Kii's and Knodes' interfaces are not built",
+        "played with networks that answer: tests/it/kii/links.rs, tests/it/knodes, tests/it/providers",
     ),
-    (129..=129, "there are no networks to ask"),
+    (129..=129, "played with networks that fail: tests/it/providers"),
     (146..=146, "played with a clock: sec_api_12 in tests/it/web/slow.rs"),
     (147..=147, "HTTP/1.1 only: docs/decisions/0003-http-1-only.md"),
 ];
@@ -76,6 +75,7 @@ enum Dialect {
     Link,
     Auth0,
     Oauth,
+    Kii,
 }
 
 /// Two tenants, and what rows call things in them.
@@ -114,7 +114,13 @@ impl World {
             let page = side.client.get(&format!("/link/v1/{list}?limit=1")).await.expect(200);
             page.json()["next"].as_str().unwrap().to_owned()
         };
+        let (kii_id, kii, kii_admin) = crate::kii::callers(&server, &acme.tenant).await;
         let names = HashMap::from([
+            ("app", acme.tenant.credentials.kii_app_id.clone()),
+            ("other-app", other.tenant.credentials.kii_app_id.clone()),
+            ("kii", kii),
+            ("kii-id", kii_id),
+            ("kii-admin", kii_admin),
             ("machine", acme.token.clone()),
             ("user", own),
             ("a", a.encoded()),
@@ -281,6 +287,12 @@ fn complaints(row: &Row, request: &[u8], answer: &Answer, has: Option<&str>) -> 
             &["error", "error_description"][..],
             "error",
             "error_description",
+        ),
+        Dialect::Kii => (
+            "application/",
+            &["errorCode", "message", "suppressed"][..],
+            "errorCode",
+            "field",
         ),
     };
     if !answer.head.contains(&format!("content-type: {media_type}")) {

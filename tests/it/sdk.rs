@@ -188,7 +188,10 @@ fn check_23_kiis_sdk_does_all_with_another_site() {
     let mut command = installation.serve_command();
     command.args(["--sandbox", networks.url()]);
     let mail = installation.folder().join("mail");
-    let mail = [("ONESELF_MAIL_FROM", "a@x.example"), ("ONESELF_MAIL_DIRECTORY", mail.to_str().unwrap())];
+    let mail = [
+        ("ONESELF_MAIL_FROM", "a@x.example"),
+        ("ONESELF_MAIL_DIRECTORY", mail.to_str().unwrap()),
+    ];
     command.envs(mail);
     let server = Server::start(command, installation.credentials());
     let of = |name: &str| installation.credentials()["kii"][name].as_str().unwrap().to_owned();

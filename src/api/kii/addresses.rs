@@ -276,7 +276,7 @@ pub async fn put(
     })
     .await;
     let changed = changed.map_err(|problem| match problem.is("USER_ALREADY_EXISTS") {
-        true => problem.with("value", address.as_str()),
+        true => problem.of_value(&address),
         false => problem,
     })?;
     let mut bag = Bag::of(app, &asking.caller, user).await?;
@@ -348,7 +348,7 @@ pub async fn verify(
     })
     .await;
     verified.map_err(|problem| match problem.is("USER_ALREADY_EXISTS") {
-        true => problem.with("value", to_prove.address.as_str()),
+        true => problem.of_value(&to_prove.address),
         false => problem,
     })?;
     let answer = members(json!({"verificationStatus": "VERIFIED"}));

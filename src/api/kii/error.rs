@@ -59,6 +59,13 @@ impl Problem {
         self
     }
 
+    /// The same with the value that is in use, of which a beginning is shown: it is the caller's own text.
+    #[must_use]
+    pub fn of_value(self, value: &str) -> Self {
+        let shown: String = value.chars().take(60).filter(|c| !c.is_control()).collect();
+        self.with("value", shown)
+    }
+
     /// A member of its body.
     pub fn member(&self, name: &str) -> Option<&Value> {
         self.body.get(name)

@@ -111,10 +111,9 @@ impl Asking {
             .filter_map(|(prefix, field)| Some((*field, text.strip_prefix(prefix)?)))
             .next()
             .unwrap_or(("userID", text));
-        let shown: String = value.chars().take(64).filter(|c| !c.is_control()).collect();
         Problem::from(Error::NotFound(Noun::User))
             .with("field", field)
-            .with("value", shown)
+            .of_value(value)
             .with("appID", app_id(self.tenant))
     }
 

@@ -143,7 +143,7 @@ fn taken(error: Error, said: &Said) -> Problem {
         _ => None,
     };
     match (field, value) {
-        (Some(field), Some(value)) => Problem::taken(field).with("value", value),
+        (Some(field), Some(value)) => Problem::taken(field).of_value(value),
         _ => error.into(),
     }
 }
@@ -204,7 +204,7 @@ fn valued(problem: Problem, said: &Said) -> Problem {
         _ => None,
     };
     match value {
-        Some(value) if problem.is("USER_ALREADY_EXISTS") => problem.with("value", value),
+        Some(value) if problem.is("USER_ALREADY_EXISTS") => problem.of_value(&value),
         _ => problem,
     }
 }

@@ -154,6 +154,23 @@ impl World {
     }
 }
 
+/// Somebody called mika, her token and the administrator's, for tests of all interfaces.
+pub async fn callers(server: &TestServer, tenant: &Tenant) -> (String, String, String) {
+    let at = |rest: &str| format!("/api/apps/{}/{rest}", tenant.credentials.kii_app_id);
+    let body = json!({"loginName": "mika", "password": PASSWORD});
+    let made = server.client().post(&at("users"), body).await.expect(201).json();
+    let ask = async |body: Value| {
+        let token = server.client().post(&at("oauth2/token"), body).await.expect(200);
+        text(&token.json(), "access_token")
+    };
+    let person = ask(json!({"username": "mika", "password": PASSWORD})).await;
+    let admin = json!({
+        "client_id": tenant.credentials.kii_client_id,
+        "client_secret": tenant.credentials.kii_client_secret.expose_secret(),
+    });
+    (text(&made, "userID"), person, ask(admin).await)
+}
+
 pub const WITH_TOKEN: &str = "application/vnd.kii.RegistrationAndAuthorizationRequest+json";
 
 /// Sends JSON of this type.
