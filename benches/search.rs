@@ -291,6 +291,7 @@ impl Filled {
                 one_per_provider: false,
                 most: None,
                 key: None,
+                bag: None,
                 once: None,
                 event: self.event(id, kind),
             };

@@ -284,6 +284,7 @@ impl World {
             one_per_provider: false,
             most: None,
             key: Some(person.used.clone()),
+            bag: None,
             once: None,
             event,
         };

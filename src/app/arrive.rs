@@ -5,10 +5,11 @@
 //! the tenant; and nobody is ever found by an e-mail address (LNK-01).
 
 use crate::app::App;
+use crate::app::bags::{Came, Keeping};
 use crate::app::link::{ATTEMPTS, Account};
 use crate::app::users::UserRequest;
 use crate::app::verify::Proved;
-use crate::domain::{Caller, UserRef, UserWithIdentities};
+use crate::domain::{Caller, Object, UserRef, UserWithIdentities};
 use crate::error::{Error, Result};
 
 /// Who arrived.
@@ -27,11 +28,26 @@ impl App {
     /// # Errors
     /// [`Error::Blocked`]; [`Error::Busy`]; those of the store.
     pub async fn arrive(&self, caller: &Caller, account: Proved) -> Result<Arrival> {
+        self.arrive_keeping(caller, account, None).await
+    }
+
+    /// The same with what a dialect keeps with her, changed in the same act.
+    ///
+    /// # Errors
+    /// As [`App::arrive`].
+    pub(super) async fn arrive_keeping(
+        &self,
+        caller: &Caller,
+        account: Proved,
+        keeping: Option<Keeping<'_>>,
+    ) -> Result<Arrival> {
         let tenant = caller.tenant;
         for _ in 0..ATTEMPTS {
             let read = account.read();
             let Some(identity) = self.store.find_identity(tenant, read.external.key()).await? else {
+                let kept = |Keeping { dialect, change }| Ok::<_, Error>((dialect, change(Object::new(), Came::New)?));
                 let request = UserRequest {
+                    bag: keeping.map(kept).transpose()?,
                     also: Some(Account::Proved(account.clone())),
                     ..UserRequest::default()
                 };
@@ -47,7 +63,7 @@ impl App {
             if user.blocked == Some(true) {
                 return Err(Error::Blocked);
             }
-            if self.renew(caller, &read, identity, None).await?.is_some() {
+            if self.renew(caller, &read, identity, None, keeping).await?.is_some() {
                 let user = self.user_after_act(tenant, user.id).await?;
                 return Ok(Arrival { user, is_new: false });
             }

@@ -6,6 +6,7 @@
 //! caller's word is enough, but only for a user whom it names.
 
 use crate::app::App;
+use crate::app::bags::Keeping;
 use crate::app::connections::ConnectionRequest;
 use crate::app::link::{Account, Asserted, IfOwned, IfUnknown, LinkOutcome, LinkRequest, OnSame, PerNetwork};
 use crate::app::verify::Presented;
@@ -14,8 +15,7 @@ use crate::domain::{Caller, Connection, ConnectionRef, Object, Scope, TokenSet, 
 use crate::error::{Error, Noun, Result, Unique};
 
 /// An account that somebody comes with.
-#[derive(Debug)]
-pub struct ConnectRequest {
+pub struct ConnectRequest<'a> {
     /// To whom it is to be attached; `None`: whoever has it, or somebody new.
     pub user: Option<UserRef>,
     /// Our own name of its network.
@@ -24,6 +24,8 @@ pub struct ConnectRequest {
     pub subject: String,
     /// What shows that it is the person's.
     pub shown: Shown,
+    /// What becomes of what a dialect keeps with the user, unless nothing is written.
+    pub keeping: Keeping<'a>,
 }
 
 /// What shows that an account is the person's.
@@ -58,7 +60,11 @@ impl App {
     /// network, or of an identity that nobody has when nothing shows it; [`Error::NotConfigured`];
     /// [`Error::Blocked`]; [`Error::IdentityTaken`]; [`Error::NetworkTaken`]; [`Error::Invalid`]; those
     /// of [`App::prove`].
-    pub async fn connect(&self, caller: &Caller, request: ConnectRequest) -> Result<(UserWithIdentities, Connected)> {
+    pub async fn connect(
+        &self,
+        caller: &Caller,
+        request: ConnectRequest<'_>,
+    ) -> Result<(UserWithIdentities, Connected)> {
         caller.needs(&[Scope::UpdateUsers])?;
         let user = match &request.user {
             None => None,
@@ -81,7 +87,7 @@ impl App {
                     claims: Object::new(),
                     tokens,
                 });
-                self.attach_shown(caller, &user, account).await
+                self.attach_shown(caller, &user, account, request.keeping).await
             }
             Shown::Tokens(tokens) => {
                 let presented = Presented {
@@ -91,9 +97,12 @@ impl App {
                 };
                 let proved = self.prove(caller.tenant, presented).await?;
                 match user {
-                    Some(user) => self.attach_shown(caller, &user, Account::Proved(proved)).await,
+                    Some(user) => {
+                        self.attach_shown(caller, &user, Account::Proved(proved), request.keeping)
+                            .await
+                    }
                     None => {
-                        let arrival = self.arrive(caller, proved).await?;
+                        let arrival = self.arrive_keeping(caller, proved, Some(request.keeping)).await?;
                         let ending = match arrival.is_new {
                             true => Connected::Made,
                             false => Connected::Renewed,
@@ -107,7 +116,7 @@ impl App {
 
     /// The connection by which a network is asked. What takes the caller's word needs no application,
     /// so it comes to be when it is first used.
-    async fn connection_to(&self, caller: &Caller, request: &ConnectRequest) -> Result<Connection> {
+    async fn connection_to(&self, caller: &Caller, request: &ConnectRequest<'_>) -> Result<Connection> {
         match self.default_connection(caller.tenant, &request.provider).await {
             Ok(connection) if !is_network(&connection.provider) => Err(Error::NotFound(Noun::Connection)),
             Ok(connection) if connection.is_withdrawn() => Err(Error::NotConfigured),
@@ -134,6 +143,7 @@ impl App {
         caller: &Caller,
         user: &User,
         account: Account,
+        keeping: Keeping<'_>,
     ) -> Result<(UserWithIdentities, Connected)> {
         let request = LinkRequest {
             user: UserRef::Id(user.id),
@@ -145,7 +155,7 @@ impl App {
             once: None,
             dry_run: false,
         };
-        let ending = match self.link(caller, request).await? {
+        let ending = match self.link_keeping(caller, request, Some(keeping)).await? {
             LinkOutcome::Attached(_) => Connected::Attached,
             LinkOutcome::Refreshed(_) => Connected::Renewed,
             LinkOutcome::Absorbed | LinkOutcome::Repeated(_) => {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::app::account::Read;
 pub use crate::app::account::{Account, Asserted};
+use crate::app::bags::{Came, Keeping};
 use crate::app::renew::renewed_by;
 use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent, Proof, Scope, UserRef, UserWithIdentities};
 use crate::error::{Error, Noun, Result};
@@ -99,7 +100,7 @@ pub struct OnceKey {
 }
 
 /// A request without its account.
-struct Terms {
+struct Terms<'a> {
     user: UserRef,
     on_same: OnSame,
     if_owned: IfOwned,
@@ -107,10 +108,11 @@ struct Terms {
     per_network: PerNetwork,
     once: Option<OnceKey>,
     dry_run: bool,
+    keeping: Option<Keeping<'a>>,
 }
 
 impl LinkRequest {
-    fn split(self) -> (Account, Terms) {
+    fn split(self, keeping: Option<Keeping<'_>>) -> (Account, Terms<'_>) {
         let terms = Terms {
             user: self.user,
             on_same: self.on_same,
@@ -119,6 +121,7 @@ impl LinkRequest {
             per_network: self.per_network,
             once: self.once,
             dry_run: self.dry_run,
+            keeping,
         };
         (self.account, terms)
     }
@@ -149,7 +152,20 @@ impl App {
     /// [`Error::LimitReached`] when a person would have more than her tenant lets her; [`Error::Blocked`], which
     /// only those learn who act for the tenant, when its user is; [`Error::KeyReused`].
     pub async fn link(&self, caller: &Caller, request: LinkRequest) -> Result<LinkOutcome> {
-        let (account, request) = request.split();
+        self.link_keeping(caller, request, None).await
+    }
+
+    /// The same with what a dialect keeps with her, changed in the same act.
+    ///
+    /// # Errors
+    /// As [`App::link`].
+    pub(super) async fn link_keeping(
+        &self,
+        caller: &Caller,
+        request: LinkRequest,
+        keeping: Option<Keeping<'_>>,
+    ) -> Result<LinkOutcome> {
+        let (account, request) = request.split(keeping);
         self.may_link(caller, &account, &request).await?;
         let proof = match &request.if_owned {
             IfOwned::Absorb { proof, .. } => *proof,
@@ -220,7 +236,7 @@ impl App {
 
     /// Vouching for an account takes a right over all users; proving it, by a token that is
     /// checked before this or by its network, is open to people on themselves too.
-    async fn may_link(&self, caller: &Caller, account: &Account, request: &Terms) -> Result<()> {
+    async fn may_link(&self, caller: &Caller, account: &Account, request: &Terms<'_>) -> Result<()> {
         const OVER_ALL: &[Scope] = &[Scope::UpdateUsers];
         let is_proved = match (account, &request.if_owned) {
             (Account::Proved(_), IfOwned::Refuse) => true,
@@ -235,7 +251,7 @@ impl App {
 
     /// Whom the request means. Who has a key is not looked up if the key will be needed anyway:
     /// whether she is still there, the act finds out.
-    async fn user_of(&self, tenant: TenantId, account: &Account, request: &Terms) -> Result<UserId> {
+    async fn user_of(&self, tenant: TenantId, account: &Account, request: &Terms<'_>) -> Result<UserId> {
         let has_tokens = match account {
             Account::Asserted(asserted) => !asserted.tokens.is_empty(),
             Account::Proved(_) => true,
@@ -254,7 +270,7 @@ impl App {
     async fn attach(
         &self,
         caller: &Caller,
-        request: &Terms,
+        request: &Terms<'_>,
         user: UserId,
         account: &Read,
     ) -> Result<Option<LinkOutcome>> {
@@ -278,6 +294,7 @@ impl App {
             one_per_provider: request.per_network == PerNetwork::One,
             most: self.most_identities(caller).await?,
             key,
+            bag: self.bag_change(caller.tenant, user, Came::New, request.keeping).await?,
             once: request.once.as_ref().map(|once| self.once(once, user, Some(id))),
             event: NewEvent {
                 kind: EventKind::IdentityLinked {
@@ -302,6 +319,7 @@ impl App {
                 self.forget_key(caller.tenant, user);
                 Ok(None)
             }
+            Linked::OtherBag => Ok(None),
             Linked::NoConnection => Err(Error::NotFound(Noun::Connection)),
             Linked::OtherKey => {
                 self.forget_key(caller.tenant, user);
@@ -344,7 +362,7 @@ impl App {
     async fn link_same(
         &self,
         caller: &Caller,
-        request: &Terms,
+        request: &Terms<'_>,
         account: &Read,
         identity: Identity,
     ) -> Result<Option<LinkOutcome>> {
@@ -363,14 +381,15 @@ impl App {
                 self.clock.now(),
             ))));
         }
-        self.renew(caller, account, identity, request.once.as_ref()).await
+        self.renew(caller, account, identity, request.once.as_ref(), request.keeping)
+            .await
     }
 
     /// Another user has it.
     async fn link_owned(
         &self,
         caller: &Caller,
-        request: &Terms,
+        request: &Terms<'_>,
         user: UserId,
         identity: &Identity,
     ) -> Result<Option<LinkOutcome>> {

@@ -16,7 +16,7 @@ use crate::vault::Vault;
 mod account;
 pub mod arrive;
 pub mod authenticate;
-mod bags;
+pub mod bags;
 pub mod clients;
 pub mod codes;
 pub mod connect;

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::app::account::Read;
+use crate::app::bags::{Came, Keeping};
 use crate::app::link::{LinkOutcome, OnceKey};
 use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent};
 use crate::error::{Error, Result};
@@ -17,6 +18,7 @@ impl App {
         account: &Read,
         identity: Identity,
         once: Option<&OnceKey>,
+        keeping: Option<Keeping<'_>>,
     ) -> Result<Option<LinkOutcome>> {
         let mut renewed = renewed_by(caller, account, &identity, self.clock.now());
         let (tokens, key) = match identity.has_tokens && account.tokens.is_empty() {
@@ -42,6 +44,9 @@ impl App {
             profile: Some(renewed.profile.clone()),
             tokens,
             key,
+            bag: self
+                .bag_change(caller.tenant, identity.user, Came::Again, keeping)
+                .await?,
             once: once.map(|once| self.once(once, identity.user, Some(identity.id))),
             event: NewEvent {
                 kind: EventKind::IdentityRefreshed {

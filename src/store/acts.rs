@@ -208,10 +208,23 @@ pub struct Link {
     pub most: Option<u32>,
     /// The user's key that `tokens` was sealed under.
     pub key: Option<UsedKey>,
+    /// What a dialect keeps with her from then on.
+    pub bag: Option<BagChange>,
     /// Marks the request as done, if it carried an idempotency key.
     pub once: Option<Once>,
     /// `identity.linked`.
     pub event: NewEvent,
+}
+
+/// What a dialect keeps with a user, changed along with an act.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BagChange {
+    /// Which dialect.
+    pub dialect: Dialect,
+    /// What it kept when the act was prepared.
+    pub was: Object,
+    /// What it keeps from then on.
+    pub is: Object,
 }
 
 /// How `link` ended.
@@ -233,6 +246,8 @@ pub enum Linked {
     NoConnection,
     /// The user has another key than the one that was used: seal again under that one.
     OtherKey,
+    /// What a dialect keeps with the user is not what it was: change that.
+    OtherBag,
     /// The idempotency key was used.
     Repeated(Repeated),
 }
@@ -256,6 +271,8 @@ pub struct Refresh {
     pub tokens: Option<Sealed>,
     /// The user's key that `tokens` was sealed under.
     pub key: Option<UsedKey>,
+    /// What a dialect keeps with her from then on.
+    pub bag: Option<BagChange>,
     /// Marks the request as done, if it carried an idempotency key.
     pub once: Option<Once>,
     /// `identity.refreshed`.

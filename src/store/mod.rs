@@ -30,9 +30,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::acts::{
-    Absorb, Acted, AfterUnlink, Created, DayCount, Link, Linked, Login, LoginKind, LoginName, MovingIdentity,
-    NewIdentity, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend, Standing,
-    StoredSigningKey, Unlink, UsedKey, UserUpdate,
+    Absorb, Acted, AfterUnlink, BagChange, Created, DayCount, Link, Linked, Login, LoginKind, LoginName,
+    MovingIdentity, NewIdentity, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
+    Standing, StoredSigningKey, Unlink, UsedKey, UserUpdate,
 };
 pub use self::imports::{Import, ImportBatch, Imported, Imports, Refusal};
 pub use self::jobs::{AfterStep, JobPart, JobStep, Jobs};

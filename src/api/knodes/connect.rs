@@ -17,10 +17,11 @@ use super::kept::{self, News};
 use super::params::{Asked, Params};
 use super::{notices, users, wire};
 use crate::app::App;
+use crate::app::bags::{Came, Keeping};
 use crate::app::connect::{ConnectRequest, Connected, Shown};
 use crate::app::unlink::{Ending, LastWayIn};
 use crate::domain::spelling::knodes_network;
-use crate::domain::{Identity, TokenSet, UserRef};
+use crate::domain::{Identity, TokenSet};
 use crate::error::{Error, Noun};
 use crate::web::Json;
 
@@ -48,31 +49,31 @@ pub async fn connect(State(app): State<Arc<App>>, asked: Asked) -> Result<Json<w
         (_, Some(tokens)) => Shown::Tokens(tokens),
         (_, None) => Shown::Nothing,
     };
+    let now = app.now().as_second();
+    let change = |bag, came| {
+        let news = News {
+            verified: network != CONTACTS,
+            active: true,
+            // Of an account that is connected already, nothing new can be captured.
+            index: wants_index && came == Came::New,
+            notices: notices.clone(),
+            ..News::default()
+        };
+        kept::changed(bag, &news, now)
+    };
     let request = ConnectRequest {
         user,
         provider: wire::provider(network)?.to_owned(),
         subject: subject.to_owned(),
         shown,
+        keeping: Keeping {
+            dialect: kept::DIALECT,
+            change: &change,
+        },
     };
     let (found, outcome) = app.connect(&asked.caller, request).await.map_err(of_connect)?;
-    let is_new = outcome == Connected::Made;
-    let found = match outcome {
-        Connected::Recognised => found,
-        Connected::Made | Connected::Attached | Connected::Renewed => {
-            let news = News {
-                verified: network != CONTACTS,
-                active: true,
-                // Of an account that is connected already, nothing new can be captured.
-                index: wants_index && outcome != Connected::Renewed,
-                notices,
-                ..News::default()
-            };
-            let noted = kept::note(&app, &asked, &UserRef::Id(found.user.id), &news).await;
-            noted.map_err(Error::after_act)?
-        }
-    };
     let shown = wire::User::of(&app, &asked, found).await.map_err(Error::after_act)?;
-    Ok(Json(shown.at_first_login(is_new)))
+    Ok(Json(shown.at_first_login(outcome == Connected::Made)))
 }
 
 /// `POST /users/disconnect`: frees the account for anyone.

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::domain::{Dialect, Object, UserRef, UserWithIdentities};
 use crate::error::{Error, Result};
 
-const DIALECT: Dialect = Dialect::Knodes;
+pub const DIALECT: Dialect = Dialect::Knodes;
 
 /// How many options of notifications a user may have.
 const MOST_NOTICES: usize = 128;
@@ -89,11 +89,16 @@ pub async fn of(app: &App, asked: &Asked, found: &UserWithIdentities) -> Result<
 /// Keeps the news with a user; her as she is then.
 pub async fn note(app: &App, asked: &Asked, which: &UserRef, news: &News) -> Result<UserWithIdentities> {
     let now = app.now().as_second();
-    let change = |bag: Object| match serde_json::to_value(read(bag)?.after(news, now)).map_err(Error::internal)? {
+    let change = |bag: Object| changed(bag, news, now);
+    app.change_bag(&asked.caller, which, DIALECT, &change).await
+}
+
+/// What is kept after the news.
+pub fn changed(bag: Object, news: &News, now: i64) -> Result<Object> {
+    match serde_json::to_value(read(bag)?.after(news, now)).map_err(Error::internal)? {
         Value::Object(bag) => Ok(bag),
         _ => Err(Error::internal("what is kept with a user is no object")),
-    };
-    app.change_bag(&asked.caller, which, DIALECT, &change).await
+    }
 }
 
 fn read(bag: Object) -> Result<Kept> {

@@ -53,6 +53,7 @@ impl Linking {
         self.link.once.is_none()
             && !self.link.one_per_provider
             && self.link.most.is_none()
+            && self.link.bag.is_none()
             && self.link.identity.login.names.is_empty()
             && self.link.identity.login.password.is_none()
     }

@@ -6,7 +6,7 @@ use super::Sql;
 use super::rows::{Json, params};
 use crate::domain::{Dialect, Object};
 use crate::id::{TenantId, UserId};
-use crate::store::StoreResult;
+use crate::store::{BagChange, StoreResult};
 
 /// What a dialect keeps with a user; nothing when it keeps nothing.
 pub fn find(sql: &dyn Sql, tenant: TenantId, user: UserId, dialect: Dialect) -> StoreResult<Object> {
@@ -34,6 +34,19 @@ pub fn put(sql: &dyn Sql, tenant: TenantId, user: UserId, bag: Option<&(Dialect,
         params![tenant, user, dialect, Json(value)],
     )?;
     Ok(())
+}
+
+/// Changes what a dialect keeps with a user, unless it is not what it was any more; whether it is done.
+/// The user must be locked.
+pub fn change(sql: &dyn Sql, tenant: TenantId, user: UserId, change: Option<&BagChange>) -> StoreResult<bool> {
+    let Some(BagChange { dialect, was, is }) = change else {
+        return Ok(true);
+    };
+    if find(sql, tenant, user, *dialect)? != *was {
+        return Ok(false);
+    }
+    put(sql, tenant, user, Some(&(*dialect, is.clone())))?;
+    Ok(true)
 }
 
 /// Forgets what every dialect keeps with a user who goes.

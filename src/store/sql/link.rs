@@ -6,7 +6,7 @@
 //! open at the new one; no tokens means that none are kept.
 
 use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict, is_current};
-use super::{identities, once, tenants, terms, users};
+use super::{bags, identities, once, tenants, terms, users};
 use crate::domain::Identity;
 use crate::id::{TenantId, UserId};
 use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
@@ -53,6 +53,9 @@ fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verd
         let holder = identities::find(tx.sql(), tenant, key)?;
         return Err(Stop::refused(taken(link, holder)));
     };
+    if !bags::change(tx.sql(), tenant, link.user, link.bag.as_ref())? {
+        return Err(Stop::refused(Linked::OtherBag));
+    }
     once::insert(tx.sql(), tenant, link.once.as_ref(), at)?;
     tx.record(tenant, &link.event)?;
     Ok(Linked::Attached(identity))
@@ -106,6 +109,9 @@ fn renew(tx: &mut dyn Tx, tenant: TenantId, refresh: &Refresh, keys: NewKeys) ->
         identity.profile = profile.clone();
     }
     identities::update(tx.sql(), tenant, &identity)?;
+    if !bags::change(tx.sql(), tenant, refresh.user, refresh.bag.as_ref())? {
+        return Err(Stop::refused(Acted::Changed));
+    }
     once::insert(tx.sql(), tenant, refresh.once.as_ref(), at)?;
     tx.record(tenant, &refresh.event)?;
     Ok(Acted::Done)

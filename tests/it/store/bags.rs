@@ -1,6 +1,6 @@
 //! What dialects keep with users: written with her change, gone with her.
 
-use oneself::domain::{Dialect, Object};
+use oneself::domain::{Dialect, Object, Proof};
 use oneself::id::UserId;
 use oneself::store::*;
 use serde_json::json;
@@ -67,6 +67,51 @@ async fn what_a_dialect_keeps_with_a_user_is_written_with_her_change() {
     assert_eq!(w.keep(user, 3, (Dialect::Kii, Object::new())).await, Acted::Done);
     assert_eq!(w.bag(user, Dialect::Kii).await, Object::new());
     assert_eq!(w.bags_kept().await, 1, "an empty bag is none");
+}
+
+#[tokio::test]
+async fn what_a_dialect_keeps_is_changed_with_an_account_or_nothing_is() {
+    let w = World::new().await;
+    let user = w.make_with_bags().await;
+    let keeps = |was: Object, is: Object| {
+        Some(BagChange {
+            dialect: Dialect::Knodes,
+            was,
+            is,
+        })
+    };
+    let link = |subject: &str, bag| Link {
+        bag,
+        ..w.link(user, w.with_tokens(&w.twitter, subject))
+    };
+    let before = (w.get(user).await, w.events().await.len(), w.bags_kept().await);
+    let outdated = link("1", keeps(bag(7), bag(8)));
+    assert_eq!(w.store.link(w.tenant, outdated).await.unwrap(), Linked::OtherBag);
+    assert_eq!((w.get(user).await, w.events().await.len(), w.bags_kept().await), before);
+    assert_eq!(w.bag(user, Dialect::Knodes).await, bag(2));
+
+    let linked = w.store.link(w.tenant, link("1", keeps(bag(2), bag(3)))).await.unwrap();
+    let Linked::Attached(identity) = linked else {
+        panic!("{linked:?}")
+    };
+    assert_eq!(w.bag(user, Dialect::Knodes).await, bag(3));
+    // What is not attached changes nothing of it.
+    let again = w.store.link(w.tenant, link("1", keeps(bag(3), bag(4)))).await.unwrap();
+    assert!(matches!(again, Linked::AlreadyYours(_)));
+    assert_eq!(w.bag(user, Dialect::Knodes).await, bag(3));
+
+    let refresh = |bag| Refresh {
+        bag,
+        ..w.refresh_of(&identity, Proof::AudienceChecked)
+    };
+    let outdated = refresh(keeps(bag(2), bag(5)));
+    assert_eq!(w.store.refresh(w.tenant, outdated).await.unwrap(), Acted::Changed);
+    let kept = w.get(user).await;
+    assert!(kept.identities.contains(&identity), "as it was");
+    let right = refresh(keeps(bag(3), bag(5)));
+    assert_eq!(w.store.refresh(w.tenant, right).await.unwrap(), Acted::Done);
+    assert_eq!(w.bag(user, Dialect::Knodes).await, bag(5));
+    assert_eq!(w.bag(user, Dialect::Kii).await, bag(1), "another dialect's stays");
 }
 
 #[tokio::test]

@@ -216,6 +216,7 @@ impl World {
             one_per_provider: false,
             most: None,
             key: None,
+            bag: None,
             once: None,
             event: self.event(user, kind),
         }
@@ -327,6 +328,7 @@ impl World {
             profile: None,
             tokens: Some(sealed("fresh")),
             key: None,
+            bag: None,
             once: None,
             event: self.event(
                 identity.user,

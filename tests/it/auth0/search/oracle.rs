@@ -154,6 +154,7 @@ impl People {
                 one_per_provider: false,
                 most: None,
                 key: None,
+                bag: None,
                 once: None,
                 event: self.event(user, kind),
             };
