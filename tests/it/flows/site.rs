@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use oneself::domain::{UserRef, spelling};
 use oneself::id::UserId;
+use oneself::secret::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use crate::knodes::{Account, Customer, FORM, World, encode, text};
@@ -16,10 +17,11 @@ use crate::support::people::{DATABASE, PASSWORD};
 pub enum View {
     Link,
     Auth0,
+    Kii,
     Knodes,
 }
 
-pub const VIEWS: [View; 3] = [View::Link, View::Auth0, View::Knodes];
+pub const VIEWS: [View; 4] = [View::Link, View::Auth0, View::Kii, View::Knodes];
 
 /// What a network is called: by us, by Auth0, in Kii's listing, by Knodes.
 pub const NAMES: [(&str, &str, Option<&str>, Option<&str>); 8] = [
@@ -46,6 +48,9 @@ pub struct Site {
 pub struct Hands {
     /// With a bearer token of the tenant's first client.
     pub admin: Client,
+    /// With a token of Kii's administrator.
+    kii: Client,
+    kii_app: String,
     knodes: Client,
     customer: [(&'static str, String); 2],
 }
@@ -78,6 +83,11 @@ impl Site {
                 let email = format!("{name}@x.example");
                 let body = json!({"connection": DATABASE, "email": email, "password": PASSWORD});
                 (hands.admin.post("/api/v2/users", body).await.expect(201), "user_id")
+            }
+            View::Kii => {
+                let body = json!({"loginName": name, "password": PASSWORD});
+                let path = format!("{}/users", hands.kii_app);
+                (hands.kii.post(&path, body).await.expect(201), "userID")
             }
             View::Knodes => {
                 // Who comes by Knodes brings an account along, which is taken off again.
@@ -115,6 +125,7 @@ impl Site {
         match view {
             View::Link => of_list("provider", "subject", "database"),
             View::Auth0 => of_list("provider", "user_id", "auth0"),
+            View::Kii => of_map(&user["_thirdPartyAccounts"], |one| &one["id"]),
             View::Knodes => of_map(&user["networks"], |one| one),
         }
     }
@@ -122,9 +133,20 @@ impl Site {
 
 impl Hands {
     async fn new(customer: &Customer, client: Client) -> Self {
+        let credentials = &customer.tenant.credentials;
+        let kii_app = format!("/api/apps/{}", credentials.kii_app_id);
+        let request = json!({
+            "grant_type": "client_credentials",
+            "client_id": credentials.kii_client_id,
+            "client_secret": credentials.kii_client_secret.expose_secret(),
+        });
+        let given = client.post(&format!("{kii_app}/oauth2/token"), request).await;
+        let given = given.expect(200).json();
         let machine = customer.tenant.token(oneself::domain::Scopes::for_machines()).await;
         Self {
             admin: client.bearer(&machine),
+            kii: client.bearer(text(&given["access_token"])),
+            kii_app,
             knodes: client,
             customer: [
                 ("customer_id", customer.id.clone()),
@@ -137,6 +159,8 @@ impl Hands {
     pub fn again(&self) -> Self {
         Self {
             admin: self.admin.again(),
+            kii: self.kii.again(),
+            kii_app: self.kii_app.clone(),
             knodes: self.knodes.again(),
             customer: self.customer.clone(),
         }
@@ -147,6 +171,7 @@ impl Hands {
         match view {
             View::Link => format!("/link/v1/users/{id}"),
             View::Auth0 => format!("/api/v2/users/auth0%7C{id}"),
+            View::Kii => format!("{}/users/{}", self.kii_app, spelling::uuid(id)),
             View::Knodes => format!("/users/{id}.json"),
         }
     }
@@ -155,6 +180,7 @@ impl Hands {
         let path = self.path(view, id);
         match view {
             View::Link | View::Auth0 => self.admin.get(&path).await,
+            View::Kii => self.kii.get(&path).await,
             View::Knodes => self.knodes.get(&format!("{path}?{}", self.form(&[]))).await,
         }
     }
@@ -176,6 +202,10 @@ impl Hands {
             View::Auth0 => {
                 let body = json!({"provider": spelling::auth0_provider(account.network), "user_id": account.id});
                 self.admin.post(&format!("{path}/identities"), body).await
+            }
+            View::Kii => {
+                let body = Value::Object(tokens("accessToken", "accessTokenSecret"));
+                self.kii.post(&format!("{path}/{}/link", account.network), body).await
             }
             View::Knodes => {
                 let id = id.to_string();
@@ -213,6 +243,7 @@ impl Hands {
                     .delete(&format!("{path}/identities/{provider}/{}", account.id))
                     .await
             }
+            View::Kii => self.kii.post(&format!("{path}/{}/unlink", account.network), ()).await,
             View::Knodes => {
                 let id = id.to_string();
                 let pairs = [&account.named()[..], &[("user_id", &id)]].concat();

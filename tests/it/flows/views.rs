@@ -19,6 +19,7 @@ async fn whoever_is_made_in_one_interface_is_found_in_all_by_its_spelling() {
             let (member, wanted) = match view {
                 View::Link | View::Knodes => ("id", id.to_string()),
                 View::Auth0 => ("user_id", format!("auth0|{id}")),
+                View::Kii => ("userID", spelling::uuid(id)),
             };
             assert_eq!(shown[member], wanted.as_str(), "made by {maker:?}, seen by {view:?}");
             assert_eq!(
@@ -53,6 +54,7 @@ async fn what_one_interface_links_all_show_and_any_unlinks() {
                     let name = match view {
                         View::Link => names.0,
                         View::Auth0 => names.1,
+                        View::Kii => names.2.unwrap(),
                         View::Knodes => names.3.unwrap(),
                     };
                     let wanted = BTreeMap::from([(name.to_owned(), account.id.clone())]);
@@ -82,10 +84,11 @@ async fn every_network_has_its_name_in_each_interface() {
     }
     for view in VIEWS {
         let mut wanted = BTreeMap::new();
-        for (n, (core, auth0, _, knodes)) in NAMES.iter().enumerate() {
+        for (n, (core, auth0, kii, knodes)) in NAMES.iter().enumerate() {
             let name = match view {
                 View::Link => Some(*core),
                 View::Auth0 => Some(*auth0).filter(|name| *name != "oauth2"),
+                View::Kii => *kii,
                 View::Knodes => *knodes,
             };
             wanted.extend(name.map(|name| (name.to_owned(), format!("77{n}"))));
