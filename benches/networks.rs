@@ -10,7 +10,10 @@
 //! What would surprise: without arguments nothing is done, because that is how every bench is run once.
 
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
-#![expect(clippy::indexing_slicing, reason = "a measurement that meets something else than it expects ends")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a measurement that meets something else than it expects ends"
+)]
 
 use std::error::Error;
 use std::process::{Command, Stdio};

@@ -76,6 +76,8 @@ pub struct Settings {
     pub lenient_clients: bool,
     /// For how many days entries of the log are kept.
     pub log_retention_days: u32,
+    /// Whether strangers may come to be users by Kii's interface.
+    pub kii_sign_up: bool,
     /// Whether an e-mail address counts in Kii's interface only once it is verified.
     pub kii_email_verification: bool,
     /// Likewise a phone number.
@@ -104,6 +106,7 @@ impl Default for Settings {
             client_rate_limit: RateLimit::default(),
             lenient_clients: false,
             log_retention_days: 30,
+            kii_sign_up: true,
             kii_email_verification: false,
             kii_phone_verification: false,
             kii_expose_users: false,
@@ -117,7 +120,7 @@ impl Default for Settings {
 
 impl Settings {
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 16] = [
+    pub const NAMES: [&str; 17] = [
         "link_unknown",
         "link_with_max_age",
         "identities_per_user",
@@ -127,6 +130,7 @@ impl Settings {
         "client_rate_limit",
         "lenient_clients",
         "log_retention_days",
+        "kii_sign_up",
         "kii_email_verification",
         "kii_phone_verification",
         "kii_expose_users",
@@ -170,6 +174,7 @@ impl Settings {
             "query_secrets"
             | "tokenless_connect"
             | "lenient_clients"
+            | "kii_sign_up"
             | "kii_email_verification"
             | "kii_phone_verification"
             | "kii_expose_users"
@@ -181,6 +186,7 @@ impl Settings {
                     "query_secrets" => self.query_secrets = on,
                     "tokenless_connect" => self.tokenless_connect = on,
                     "lenient_clients" => self.lenient_clients = on,
+                    "kii_sign_up" => self.kii_sign_up = on,
                     "kii_email_verification" => self.kii_email_verification = on,
                     "kii_phone_verification" => self.kii_phone_verification = on,
                     "kii_expose_users" => self.kii_expose_users = on,

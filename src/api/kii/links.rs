@@ -120,7 +120,17 @@ pub async fn log_in(
     let terms = tokens::terms(&app, &settings, asked, settings.kii_refresh_tokens)?;
     let presented = presented(fields, link)?;
     let arrived = match prove(&app, &asking, network, presented).await {
-        Ok(proved) => app.arrive(&asking.caller, proved).await?,
+        Ok(proved) => {
+            if !settings.kii_sign_up {
+                let at = ConnectionRef::Id(proved.connection().id);
+                let known = app.resolve(&asking.server(&app), &at, proved.subject()).await;
+                known.map_err(|error| match error {
+                    Error::NotFound(_) => Problem::invalid_grant(),
+                    other => other.into(),
+                })?;
+            }
+            app.arrive(&asking.caller, proved).await?
+        }
         // What the network or its configuration says against it is one answer.
         Err(problem) if problem.is("RESOURCE_TEMPORARILY_UNAVAILABLE") => return Err(problem),
         Err(problem) if problem.is("INVALID_INPUT_DATA") || problem.is("OPERATION_NOT_ALLOWED") => {

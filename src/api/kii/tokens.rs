@@ -82,7 +82,6 @@ fn peek(fields: &Fields, name: &str) -> Option<String> {
 }
 
 async fn give(app: &App, arrival: &Arrival, tenant: TenantId, fields: Fields) -> Result<Response, Problem> {
-    app.admit(caller::client(tenant)).await?;
     let settings = app.settings_of(tenant).await?;
     let mut fields = fields.without_nulls();
     let grant = match fields.opt_text("grant_type")? {

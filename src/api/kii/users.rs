@@ -39,6 +39,9 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let wants_token = incoming.is_one_of(&[REGISTRATION, WITH_TOKEN])? == WITH_TOKEN;
     let settings = app.settings_of(asking.tenant).await?;
+    if !settings.kii_sign_up && !asking.is_admin() {
+        return Err(asking.unauthorized());
+    }
     let said = Said::read(incoming.read().await?, &settings, None)?;
     match (&said.password, said.names_somebody()) {
         (Some(_), true) => said.check_names(&settings)?,

@@ -168,3 +168,37 @@ async fn a_network_that_cannot_be_asked_is_503_and_nothing_is_written() {
     }
     assert_eq!(s.identities().await, before);
 }
+
+#[tokio::test]
+async fn a_closed_application_takes_in_nobody() {
+    let s = Social::new().await;
+    let (mika, admin) = (s.person("mika").await, s.admin().await);
+    let own = s.account("twitter", "Mika");
+    s.link(&mika.client, "twitter", &own).await.expect(204);
+    s.set(&[("kii_sign_up", "false")]).await;
+    let body = json!({"loginName": "nina", "password": PASSWORD});
+    unauthorized(s.anybody().post(&s.at("users"), body.clone()).await);
+    unauthorized(mika.client.post(&s.at("users"), body.clone()).await);
+    unauthorized(vendor(&s.anybody(), "POST", &s.at("users"), WITH_TOKEN, json!({})).await);
+    let before = s.identities().await;
+    invalid_grant(s.social("twitter", &s.account("twitter", "Stranger")).await);
+    assert_eq!(s.identities().await, before);
+    s.social("twitter", &own).await.expect(200);
+    admin.post(&s.at("users"), body).await.expect(201);
+}
+
+#[tokio::test]
+async fn strangers_use_up_nothing_of_the_applications_own_limit() {
+    let s = Social::new().await;
+    let mika = s.person("mika").await;
+    s.set(&[("rate_limit", "3/1")]).await;
+    for _ in 0..5 {
+        invalid_grant(s.log_in("mika", "wrong-horse").await);
+        unauthorized(s.anybody().get(&s.at("users/me")).await);
+    }
+    for _ in 0..3 {
+        mika.client.get(&s.at("users/me")).await.expect(200);
+    }
+    let many = mika.client.get(&s.at("users/me")).await.expect(429);
+    assert_eq!(many.text(), "");
+}
