@@ -1,8 +1,8 @@
 //! The Knodes Context API (`api/knodes.md`): every path.
 //!
 //! Its clients spell one path in many ways: with `/v1` or without, with `.json` or without, with a
-//! doubled slash where an id is missing. [`spelling`] makes one of them all, and behind it is a
-//! router of its own, whose routes are those of [`routes`]. `params` holds what a request carries and
+//! doubled slash where an id is missing. `spelling.rs` makes one of them all, and behind it is a
+//! router of its own, whose routes are those of `routes`. `params` holds what a request carries and
 //! who asks, `wire` the JSON, `error` the refusals.
 //!
 //! What would surprise: searches are not offered, so the paths of the search group are ours only to
