@@ -12,6 +12,10 @@ use crate::id::{TenantId, UserId};
 use crate::secret::Digest;
 use crate::store::{AllowedBy, Bearer, Issued, NewTokens, OpaqueTokens, Renewal, StoreResult};
 
+/// How many access tokens a person may have at a time. They may live for decades, and anybody who knows her
+/// password could fill the store with them.
+const MOST_OF_A_PERSON: u32 = 100;
+
 #[async_trait]
 impl<E: Engine> OpaqueTokens for SqlStore<E> {
     async fn issue_tokens(&self, tenant: TenantId, new: NewTokens, allowed_by: AllowedBy) -> StoreResult<Issued> {
@@ -47,8 +51,32 @@ fn issue(tx: &mut dyn Tx, tenant: TenantId, new: &NewTokens, allowed_by: Allowed
     if !is_allowed {
         return Err(Stop::refused(Issued::Changed));
     }
+    make_room(tx.sql(), tenant, new.bearer)?;
     insert(tx.sql(), tenant, new)?;
     Ok(Issued::Done)
+}
+
+/// Ends those of a person's tokens that would end first, when she has as many as she may.
+fn make_room(sql: &dyn Sql, tenant: TenantId, bearer: Bearer) -> StoreResult<()> {
+    let (Bearer::User(user) | Bearer::Pseudo(user)) = bearer else {
+        return Ok(());
+    };
+    let too_many: Vec<(Digest, Option<Digest>)> = sql.all(
+        "SELECT token, partner FROM opaque_tokens WHERE tenant = ?1 AND user_id = ?2 AND kind = 'access'
+         ORDER BY ends_at DESC, token LIMIT ?3 OFFSET ?3",
+        params![tenant, user, MOST_OF_A_PERSON - 1],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    for token in too_many
+        .into_iter()
+        .flat_map(|(access, refresh)| [Some(access), refresh])
+    {
+        sql.run(
+            "DELETE FROM opaque_tokens WHERE tenant = ?1 AND token = ?2",
+            params![tenant, token],
+        )?;
+    }
+    Ok(())
 }
 
 fn renew(tx: &mut dyn Tx, tenant: TenantId, refresh: Digest, new: &Renewal) -> Verdict<Option<Bearer>> {

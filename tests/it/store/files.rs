@@ -189,15 +189,26 @@ async fn a_batch_that_fails_is_undone_whole_and_the_writer_goes_on() {
 }
 
 #[tokio::test]
-async fn every_job_of_a_copy_is_dropped() {
+async fn every_job_and_token_of_a_copy_is_dropped() {
     let w = World::new().await;
     let job = super::jobs::job(&w, job::JobKind::UsersImport);
     let input = vec![super::jobs::part(job::JobFile::Input, 0)];
     assert!(w.store.create_job(&job, input).await.unwrap());
+    let user = w.make_user().await;
+    let token = NewTokens {
+        bearer: Bearer::User(user),
+        access: oneself::secret::Digest::of(b"token"),
+        ends_at: jiff::Timestamp::MAX,
+        refresh: None,
+    };
+    let (access, now) = (token.access, w.now());
+    let issued = w.store.issue_tokens(w.tenant, token, AllowedBy::Epoch(1)).await;
+    assert_eq!(issued.unwrap(), Issued::Done);
     let (kept, tenant) = (w.kept.clone(), w.tenant);
     drop(w);
     let store = open(kept.path()).unwrap();
     store.drop_passing().await.unwrap();
+    assert_eq!(store.find_token(tenant, access, now).await.unwrap(), None);
     assert_eq!(store.find_job(tenant, job.id).await.unwrap(), None);
     let part = store.find_job_part(tenant, job.id, job::JobFile::Input, 0).await;
     assert_eq!(part.unwrap(), None);

@@ -227,3 +227,41 @@ async fn other_credentials_of_the_tenant_end_its_tokens_and_those_of_people_with
         w.kept.number("SELECT max(ends_at) FROM opaque_tokens").await
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_refresh_token_that_ten_use_at_once_works_for_one() {
+    let w = std::sync::Arc::new(World::new().await);
+    let user = w.make_user().await;
+    w.with_tokens_for(user, user).await;
+    let tries = (0..10).map(|n| {
+        let w = w.clone();
+        tokio::spawn(async move { w.renew("a", &format!("new {n}")).await })
+    });
+    let mut worked = 0;
+    for tried in tries.collect::<Vec<_>>() {
+        worked += usize::from(tried.await.unwrap().is_some());
+    }
+    assert_eq!(worked, 1);
+    assert_eq!(w.bearer("a").await, None);
+    let kept = w.kept.number("SELECT count(*) FROM opaque_tokens").await;
+    assert_eq!(kept, 6, "two each, as before");
+}
+
+#[tokio::test]
+async fn a_person_has_a_hundred_tokens_and_those_that_end_first_make_room() {
+    let w = World::new().await;
+    let user = w.make_user().await;
+    for n in 0..105_i64 {
+        let mut new = w.tokens(Bearer::User(user), &format!("t{n}"));
+        new.ends_at = w.now() + SignedDuration::from_secs(60 + n);
+        assert_eq!(w.issue(new, AllowedBy::Epoch(1)).await, Issued::Done);
+    }
+    let mut short = w.tokens(Bearer::User(user), "short");
+    short.ends_at = w.now() + SignedDuration::from_secs(1);
+    assert_eq!(w.issue(short, AllowedBy::Epoch(1)).await, Issued::Done);
+    assert_eq!(w.kept.number("SELECT count(*) FROM opaque_tokens").await, 200);
+    assert_eq!((w.bearer("t5").await, w.renew("t5", "x").await), (None, None));
+    for alive in ["t6", "t104", "short"] {
+        assert!(w.bearer(alive).await.is_some(), "{alive}");
+    }
+}
