@@ -32,7 +32,8 @@ use serde_json::{Value, json};
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const ROUNDS: usize = 5;
-const CLIENTS: usize = 16;
+/// As many as `./bench` has, so that commits are shared by as many links.
+const CLIENTS: usize = 64;
 const APPLICATION: &str = "bench-app";
 
 fn main() -> Outcome<()> {
@@ -156,13 +157,15 @@ impl World {
         Ok(asks)
     }
 
-    /// The same by assertion.
+    /// The same by assertion, with all that the network would have told.
     fn asserting(&self, round: usize, count: usize) -> Vec<Ask> {
         let ask = |n: usize| {
             let subject = format!("asserted-{round}-{n}");
-            let tokens = json!({"access_token": format!("ya29.{subject}-0123456789abcdef0123456789abcdef")});
-            let body =
-                json!({"connection": "google", "subject": subject, "profile": {"name": "Mira Ito"}, "tokens": tokens});
+            // What Google says of somebody, and how long its tokens are.
+            let claims = json!({"name": "Mira Ito", "given_name": "Mira", "family_name": "Ito"});
+            let token = format!("ya29.{subject:-<200}");
+            let tokens = json!({"access_token": token, "scopes": ["openid", "profile", "email"], "expires_in": 3599});
+            let body = json!({"connection": "google", "subject": subject, "profile": claims, "tokens": tokens});
             Ask::post(self.path(n), &body)
         };
         (0..count).map(ask).collect()
@@ -207,7 +210,7 @@ async fn costs(world: &World, links: usize) -> Outcome<()> {
     });
     let (mut asserted, mut proved, mut plain) = (Vec::new(), Vec::new(), Vec::new());
     // The first of each opens connections and keys.
-    world.put(world.proving("google", 256).await?, CLIENTS, LONG).await?;
+    world.put(world.proving("google", 512).await?, CLIENTS, LONG).await?;
     for round in 0..ROUNDS {
         let cost = world.put(world.asserting(round, links), CLIENTS, LONG).await?;
         asserted.push(good(&cost, links));

@@ -219,19 +219,22 @@ impl App {
         found.ok_or(Error::NotFound(Noun::User))
     }
 
-    /// Whose identities a caller means to change, if it may.
+    /// That a caller may change the identities of the user that it means, as far as its rights tell: who
+    /// has a right over all users may, whether she is there or not.
     ///
     /// # Errors
-    /// [`Error::InsufficientScope`], [`Error::NotYourself`], [`Error::NotFound`].
-    pub async fn may_link_to(&self, caller: &Caller, which: &UserRef) -> Result<UserId> {
+    /// [`Error::InsufficientScope`], [`Error::NotYourself`].
+    pub async fn may_link_to(&self, caller: &Caller, which: &UserRef) -> Result<()> {
         const OVER_ALL: &[Scope] = &[Scope::UpdateUsers];
         const EITHER: &[Scope] = &[Scope::UpdateUsers, Scope::UpdateCurrentUserIdentities];
         caller.needs(EITHER)?;
-        let found = self.store.find_user_id(caller.tenant, which).await?;
-        if !caller.scopes.has_any(OVER_ALL) && found != caller.user {
-            return Err(Error::NotYourself);
+        if caller.scopes.has_any(OVER_ALL) {
+            return Ok(());
         }
-        found.ok_or(Error::NotFound(Noun::User))
+        match self.store.find_user_id(caller.tenant, which).await? {
+            Some(found) if Some(found) == caller.user => Ok(()),
+            _ => Err(Error::NotYourself),
+        }
     }
 
     /// Vouching for an account takes a right over all users; proving it, by a token that is
@@ -243,8 +246,8 @@ impl App {
             (_, IfOwned::Absorb { proof, .. }) => *proof == Proof::TwoProof,
             (Account::Asserted(_), IfOwned::Refuse) => false,
         };
-        match is_proved && !caller.scopes.has_any(OVER_ALL) {
-            true => self.may_link_to(caller, &request.user).await.map(drop),
+        match is_proved {
+            true => self.may_link_to(caller, &request.user).await,
             false => caller.needs(OVER_ALL),
         }
     }

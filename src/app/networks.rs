@@ -6,21 +6,21 @@
 //! failed. Reads are tried a second time when the first could not be made.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::app::App;
 use crate::domain::Connection;
 use crate::error::{Error, NetworkFault, Result};
 use crate::id::{ConnectionId, TenantId};
 use crate::outbound::{Outbound, OutboundError};
-use crate::providers::{Answer, At, Question, ask};
+use crate::providers::{self, Answer, At, Question, ask};
+use crate::secret::Digest;
 
 /// After so many failures in a row a network is not asked for a while.
 const FAILURES: u32 = 5;
@@ -43,9 +43,9 @@ pub(super) struct Networks {
     /// Where the simulated networks are, if those are asked.
     sandbox: Option<String>,
     failing: Mutex<HashMap<Which, Failing>>,
-    turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    turns: HashMap<&'static str, Semaphore>,
     /// Applications that the simulated networks have been told of.
-    introduced: Mutex<HashSet<(Which, String)>>,
+    introduced: Mutex<HashSet<(Which, String, Digest)>>,
 }
 
 /// A connection among those of all tenants.
@@ -64,7 +64,10 @@ impl Networks {
             outbound,
             sandbox,
             failing: Mutex::new(HashMap::new()),
-            turns: Mutex::new(HashMap::new()),
+            turns: providers::ALL
+                .iter()
+                .map(|network| (network.id, Semaphore::new(AT_ONCE)))
+                .collect(),
             introduced: Mutex::new(HashSet::new()),
         }
     }
@@ -118,15 +121,12 @@ impl Networks {
     }
 
     /// A turn at this network.
-    async fn turn(&self, network: &str) -> Option<OwnedSemaphorePermit> {
-        let turns = {
-            let mut turns = self.turns.lock();
-            turns
-                .entry(network.to_owned())
-                .or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE)))
-                .clone()
-        };
-        tokio::time::timeout(PATIENCE, turns.acquire_owned()).await.ok()?.ok()
+    async fn turn(&self, network: &str) -> Option<SemaphorePermit<'_>> {
+        let turns = self.turns.get(network)?;
+        match turns.try_acquire() {
+            Ok(turn) => Some(turn),
+            Err(_) => tokio::time::timeout(PATIENCE, turns.acquire()).await.ok()?.ok(),
+        }
     }
 }
 
@@ -140,7 +140,6 @@ impl App {
         if !self.networks.may_ask(which, self.clock.now()) {
             return Err(Error::Network(NetworkFault::Unreachable));
         }
-        self.introduce(which, at).await;
         let Some(_turn) = self.networks.turn(&at.connection.provider).await else {
             return Err(Error::Network(NetworkFault::Busy));
         };
@@ -179,10 +178,10 @@ impl App {
 
     /// Tells the simulated networks of an application, as its owner would have made it known at the real
     /// ones. That they know it already, or cannot be reached, shows when they are asked.
-    async fn introduce(&self, which: Which, at: &At<'_>) {
+    pub(super) async fn introduce(&self, tenant: TenantId, at: &At<'_>) {
         let Some(sandbox) = self.networks.sandbox() else { return };
-        let secret = crate::secret::Digest::of(at.secret().as_bytes());
-        let application = (which, format!("{}\n{}", at.client_id, hex::encode(secret.as_bytes())));
+        let secret = Digest::of(at.secret().as_bytes());
+        let application = ((tenant, at.connection.id), at.client_id.to_owned(), secret);
         if !self.networks.introduced.lock().insert(application) {
             return;
         }

@@ -76,6 +76,7 @@ impl App {
             now: self.clock.now(),
             random: &*self.random,
         };
+        self.introduce(tenant, &at).await;
         let mut told = Told::default();
         let mut proof = None;
         if let (Some(rules), Some(id_token)) = (&network.id_tokens, &presented.tokens.id_token) {

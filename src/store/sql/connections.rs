@@ -24,7 +24,9 @@ pub fn update(tx: &mut dyn Tx, tenant: TenantId, was: &Connection, is: &Connecti
         Some(found) if found != *was => return Err(Stop::refused(Replaced::Changed)),
         Some(_) => {}
     }
-    if was.client_id != is.client_id && !identities::at(tx.sql(), tenant, was.id, 1)?.is_empty() {
+    // An application may come to where there was none: nobody's account hangs on another one.
+    let is_another = was.client_id.is_some() && was.client_id != is.client_id;
+    if is_another && !identities::at(tx.sql(), tenant, was.id, 1)?.is_empty() {
         return Err(Stop::refused(Replaced::InUse));
     }
     tx.outdate_known();
