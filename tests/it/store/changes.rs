@@ -15,6 +15,9 @@ async fn a_connection_is_replaced_only_as_it_was_read() {
     let act = async |was: &Connection, is: &Connection| w.store.update_connection(w.tenant, was, is).await.unwrap();
     let was = w.twitter.clone();
     let mut is = was.clone();
+    // Accounts that hang on it already hang on no other application.
+    let first = w.make_user().await;
+    w.attach(first, w.identity(&w.twitter, "0")).await;
     is.auth0.insert("display_name".into(), "T".into());
     is.client_id = Some("app".into());
     is.client_secret = Some(Sealed::from_bytes(vec![7; 40]));
