@@ -94,7 +94,11 @@ fn claims(world: &World, network: Network, about: &About<'_>) -> serde_json::Map
         }
     };
     put(match network {
-        Network::Google => json!({"azp": about.client, "at_hash": about.access_token.map(half_hash)}),
+        Network::Google => json!({
+            "azp": about.client,
+            "at_hash": about.access_token.map(half_hash),
+            "hd": Some(&account.organisation).filter(|domain| !domain.is_empty()),
+        }),
         Network::Microsoft => json!({
             "sub": pairwise(account, about.client),
             "oid": account.id,

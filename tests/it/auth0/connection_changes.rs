@@ -101,7 +101,7 @@ async fn options_are_replaced_whole_and_the_display_name_falls_back() {
 }
 
 #[tokio::test]
-async fn an_application_stays_while_people_are_known_by_it() {
+async fn sec_lnk_08_issuer_and_application_stay_while_people_are_known_by_them() {
     let w = World::new().await;
     let body =
         json!({"name": "corp", "strategy": "oidc", "options": {"client_id": "app", "issuer": "https://i.example"}});
@@ -119,6 +119,8 @@ async fn an_application_stays_while_people_are_known_by_it() {
     let body = json!({"options": {"client_id": "third", "issuer": "https://i.example"}});
     let before = w.client.get(&path).await.json();
     refused(&w.client.patch(&path, body).await, 409, "connection_in_use");
+    let body = json!({"options": {"client_id": "second", "issuer": "https://other.example"}});
+    refused(&w.client.patch(&path, body).await, 400, "invalid_body");
     assert_eq!(w.client.get(&path).await.json(), before);
     let body = json!({"options": {"client_id": "second", "client_secret": "new"}});
     w.client.patch(&path, body).await.expect(200);

@@ -7,6 +7,7 @@ mod faults;
 mod id_tokens;
 mod people;
 mod signatures;
+mod subjects;
 mod suite;
 
 use oneself::app::connections::ConnectionRequest;
