@@ -113,3 +113,17 @@ async fn sec_lnk_07_a_renamed_account_is_the_same_and_a_taken_name_another() {
     let other = w.prove(&user, bare(&taken), None).await.expect(201).json();
     assert_ne!(other["id"], linked["id"], "the name found nobody");
 }
+
+#[tokio::test]
+async fn a_bearer_token_of_x_is_refused_though_it_opens_the_account() {
+    let w = World::named("twitter").await;
+    let user = w.user().await;
+    let mira = w.account(OURS);
+    let before = w.kept().await;
+    let bearer = json!({"access_token": mira.json["oauth2"]["access_token"]});
+    let refused = w.prove(&user, bearer, Some(&mira.id)).await.expect(400).json();
+    assert_eq!(refused["code"], "bare_token_refused");
+    assert_eq!(w.kept().await, before);
+    let asked = w.networks.log().iter().filter(|call| call["network"] == "twitter").count();
+    assert_eq!(asked, 0, "there is nothing to ask");
+}
