@@ -124,6 +124,11 @@ async fn a_bearer_token_of_x_is_refused_though_it_opens_the_account() {
     let refused = w.prove(&user, bearer, Some(&mira.id)).await.expect(400).json();
     assert_eq!(refused["code"], "bare_token_refused");
     assert_eq!(w.kept().await, before);
-    let asked = w.networks.log().iter().filter(|call| call["network"] == "twitter").count();
+    let asked = w
+        .networks
+        .log()
+        .iter()
+        .filter(|call| call["network"] == "twitter")
+        .count();
     assert_eq!(asked, 0, "there is nothing to ask");
 }
