@@ -5,6 +5,7 @@
 //! answer carries; the counters; one line in the access log. What would surprise: an empty
 //! 404 or 405 of the router is spelled here too, so routers need no fallbacks.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -43,13 +44,21 @@ pub struct Dialect {
     pub name: &'static str,
     /// How it writes refusals.
     pub spell: Spell,
+    /// What of a path is written to the log: all of it ([`whole`]) where nobody's address can be in it.
+    pub logged: fn(&str) -> Cow<'_, str>,
 }
 
 const NO_DIALECT: Dialect = Dialect {
     prefix: "",
     name: UNMATCHED,
     spell: problem,
+    logged: whole,
 };
+
+/// A path as it is.
+pub const fn whole(path: &str) -> Cow<'_, str> {
+    Cow::Borrowed(path)
+}
 
 /// How a request arrived; handlers find it among the request's extensions.
 #[derive(Debug, Clone)]
@@ -183,7 +192,7 @@ impl Front {
             dialect = dialect.name,
             method = method.as_str(),
             route,
-            path = exchange.path,
+            path = &*(dialect.logged)(exchange.path),
             status = response.status().as_u16(),
             duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             request_id = exchange.request_id.to_str().unwrap_or_default(),

@@ -14,6 +14,7 @@ use axum::routing::{MethodRouter, any, delete, get, patch, post};
 use crate::app::App;
 use crate::domain::Scope;
 use crate::web::Dialect;
+use crate::web::front::whole;
 
 mod attempts;
 mod calls;
@@ -402,6 +403,7 @@ pub fn dialects() -> Vec<Dialect> {
         prefix,
         name: "auth0",
         spell,
+        logged: whole,
     };
     vec![
         spelled("/api/v2", error::spell),

@@ -4,6 +4,7 @@
 //! who asks; the other files hold handlers. What would surprise: `{user}` is an id, `me`, or a name after
 //! `EMAIL:`, `PHONE:` or `LOGIN_NAME:`; a handler asks `Asking::over` whether its caller may act on her.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -43,8 +44,30 @@ pub fn dialects() -> Vec<Dialect> {
         prefix,
         name: "kii",
         spell: error::spell,
+        logged,
     };
     vec![spelled("/api/apps"), spelled("/api/oauth2")]
+}
+
+/// A path without the addresses and names that people are selected by.
+fn logged(path: &str) -> Cow<'_, str> {
+    let hidden = |part: &str| {
+        let (kind, _) = part
+            .split_once(':')
+            .or_else(|| part.split_once("%3A"))
+            .or_else(|| part.split_once("%3a"))?;
+        ["EMAIL", "PHONE", "LOGIN_NAME"]
+            .contains(&kind)
+            .then(|| format!("{kind}:*"))
+    };
+    if !path.split('/').any(|part| hidden(part).is_some()) {
+        return Cow::Borrowed(path);
+    }
+    let parts: Vec<_> = path
+        .split('/')
+        .map(|part| hidden(part).unwrap_or_else(|| part.to_owned()))
+        .collect();
+    Cow::Owned(parts.join("/"))
 }
 
 /// All routes.
@@ -141,4 +164,24 @@ fn of_address(router: Router<Arc<App>>, path: &str, kind: Kind) -> Router<Arc<Ap
         .route(&format!("{path}/verify"), post(verify))
         .route(&format!("{path}/resend-verification"), post(resend))
         .route(&format!("{path}/verification-code"), get(show))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobodys_address_is_written_to_the_log() {
+        for (path, shown) in [
+            ("/api/apps/a/users/me", "/api/apps/a/users/me"),
+            (
+                "/api/apps/a/users/EMAIL:m@x.example/status",
+                "/api/apps/a/users/EMAIL:*/status",
+            ),
+            ("/api/apps/a/users/PHONE%3A+49123", "/api/apps/a/users/PHONE:*"),
+            ("/api/apps/a/users/LOGIN_NAME%3amira", "/api/apps/a/users/LOGIN_NAME:*"),
+        ] {
+            assert_eq!(logged(path), shown);
+        }
+    }
 }

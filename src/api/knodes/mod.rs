@@ -16,6 +16,7 @@ use axum::routing::{any, get, post};
 
 use crate::app::App;
 use crate::web::Dialect;
+use crate::web::front::whole;
 
 mod connect;
 mod customers;
@@ -71,6 +72,7 @@ pub fn dialects() -> Vec<Dialect> {
             prefix,
             name: "knodes",
             spell: error::spell,
+            logged: whole,
         })
         .collect()
 }

@@ -19,7 +19,7 @@ use axum::Router;
 use axum::routing::{delete, get, post};
 
 use crate::app::App;
-use crate::web::front::Dialect;
+use crate::web::front::{Dialect, whole};
 use crate::web::refusal::problem;
 
 pub mod error;
@@ -52,5 +52,6 @@ pub fn dialects() -> Vec<Dialect> {
         name: "link",
         prefix: "/link/v1",
         spell: problem,
+        logged: whole,
     }]
 }

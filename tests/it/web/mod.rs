@@ -16,6 +16,7 @@ use axum::routing::{get, post};
 use oneself::app::Origins;
 use oneself::clock::SystemRandomness;
 use oneself::web::body::{JsonObject, JsonOrForm};
+use oneself::web::front::whole;
 use oneself::web::metrics::Metrics;
 use oneself::web::path::Segments;
 use oneself::web::query::Query;
@@ -93,11 +94,13 @@ fn dialects() -> Vec<Dialect> {
             prefix: "/link/v1",
             name: "link",
             spell: problem,
+            logged: whole,
         },
         Dialect {
             prefix: "/other",
             name: "other",
             spell: in_other_words,
+            logged: whole,
         },
     ]
 }
