@@ -14,13 +14,7 @@ pub(super) static OAUTH1: Network = Network {
     }]),
     id_tokens: None,
     scopes: &[],
-    endpoints: Endpoints {
-        request_token: None,
-        authorization: None,
-        token: None,
-        revocation: None,
-        refreshes: false,
-    },
+    endpoints: Endpoints::OF_CONNECTION,
 };
 
 fn profile(at: &At<'_>, answer: &Answer, told: &mut Told) -> Result<(), Unproved> {

@@ -16,11 +16,8 @@ pub(super) static OAUTH2: Network = Network {
     id_tokens: None,
     scopes: &[],
     endpoints: Endpoints {
-        request_token: None,
-        authorization: None,
-        token: None,
-        revocation: None,
         refreshes: true,
+        ..Endpoints::OF_CONNECTION
     },
 };
 

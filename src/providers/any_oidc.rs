@@ -17,10 +17,7 @@ pub(super) static OIDC: Network = Network {
     scopes: &["openid", "profile", "email"],
     // Its metadata says where.
     endpoints: Endpoints {
-        request_token: None,
-        authorization: None,
-        token: None,
-        revocation: None,
         refreshes: true,
+        ..Endpoints::OF_CONNECTION
     },
 };

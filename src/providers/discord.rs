@@ -53,12 +53,7 @@ fn authorization(at: &At<'_>, answer: &Answer, told: &mut Told) -> Result<(), Un
     )?;
     let ends = authorization.get("expires").and_then(Value::as_str);
     told.ends_at(at, ends.and_then(super::moment))?;
-    let scopes = authorization
-        .get("scopes")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    told.scopes = scopes.filter_map(Value::as_str).map(str::to_owned).collect();
+    told.allows_each(authorization.get("scopes"));
     match authorization.get("user") {
         Some(Value::Object(user)) => person(user, told),
         // Without the scope `identify` nobody is named.

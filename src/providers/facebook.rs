@@ -89,8 +89,7 @@ fn debugged(at: &At<'_>, answer: &Answer, told: &mut Told) -> Result<(), Unprove
     }
     told.ends_at(at, whole(data.get("expires_at")))?;
     told.account(id_text(data.get("user_id")))?;
-    let scopes = data.get("scopes").and_then(Value::as_array).into_iter().flatten();
-    told.scopes = scopes.filter_map(Value::as_str).map(str::to_owned).collect();
+    told.allows_each(data.get("scopes"));
     Ok(())
 }
 

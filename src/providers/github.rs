@@ -59,8 +59,7 @@ fn checked(at: &At<'_>, answer: &Answer, told: &mut Told) -> Result<(), Unproved
     told.application(at, client.ok_or(Unproved::Garbled)?)?;
     let ends = check.get("expires_at").and_then(Value::as_str);
     told.ends_at(at, ends.and_then(super::moment))?;
-    let scopes = check.get("scopes").and_then(Value::as_array).into_iter().flatten();
-    told.scopes = scopes.filter_map(Value::as_str).map(str::to_owned).collect();
+    told.allows_each(check.get("scopes"));
     match check.get("user") {
         Some(Value::Object(user)) => person(user, told),
         _ => Err(Unproved::Garbled),

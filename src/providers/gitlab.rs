@@ -58,7 +58,6 @@ fn info(at: &At<'_>, answer: &Answer, told: &mut Told) -> Result<(), Unproved> {
     let lives_for = info.get("expires_in").or_else(|| info.get("expires_in_seconds"));
     told.ends_in(at, whole(lives_for))?;
     told.account(id_text(info.get("resource_owner_id")))?;
-    let scopes = info.get("scope").and_then(Value::as_array).into_iter().flatten();
-    told.scopes = scopes.filter_map(Value::as_str).map(str::to_owned).collect();
+    told.allows_each(info.get("scope"));
     Ok(())
 }

@@ -153,6 +153,17 @@ pub struct Endpoints {
     pub refreshes: bool,
 }
 
+impl Endpoints {
+    /// None that is known beforehand: the connection, or what the network says of itself, tells.
+    const OF_CONNECTION: Self = Self {
+        request_token: None,
+        authorization: None,
+        token: None,
+        revocation: None,
+        refreshes: false,
+    };
+}
+
 /// Where a question is asked: a connection with its application, and what a question needs from
 /// outside.
 pub struct At<'a> {
@@ -266,6 +277,12 @@ impl Told {
             Some(seconds) => self.ends_at(at, Some(at.now.as_second().saturating_add(seconds))),
             None => Ok(()),
         }
+    }
+
+    /// What the token allows, as an array of texts.
+    pub fn allows_each(&mut self, scopes: Option<&Value>) {
+        let scopes = scopes.and_then(Value::as_array).into_iter().flatten();
+        self.scopes = scopes.filter_map(Value::as_str).map(str::to_owned).collect();
     }
 
     /// What the token allows, as a text with these separators.
