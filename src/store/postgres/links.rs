@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::act::{self, Around, Tries};
+use super::act::{self, Around, Moment, Tries};
 use super::gather::Together;
 use super::lanes::Lane;
 use super::session::Conn;
@@ -140,11 +140,14 @@ pub(super) const ATTACH: &str = "
     )
     SELECT attached.id, attached.position FROM attached";
 
-/// At which places these identities are, as far as they are there.
+/// At which places these identities are, as far as they are there. They are looked up by their accounts: by
+/// user, all of a user's would be read for each.
 const ATTACHED: &str = "
     SELECT asked.id, (SELECT there.position FROM identities AS there
-        WHERE there.tenant = ?1 AND there.user_id = asked.user_id AND there.id = asked.id)
-    FROM unnest(?2::bytea[], ?3::bytea[]) AS asked (user_id, id)";
+        WHERE there.tenant = ?1 AND there.connection = asked.connection AND there.issuer = asked.issuer
+        AND there.subject = asked.subject AND there.user_id = asked.user_id AND there.id = asked.id)
+    FROM unnest(?2::bytea[], ?3::bytea[], ?4::bigint[], ?5::text[], ?6::text[])
+    AS asked (user_id, id, connection, issuer, subject)";
 
 /// Whether the server has said that it knows no such statement, as those that spread tenants over
 /// machines may. Then every link is an act.
@@ -272,7 +275,7 @@ fn attach_or_look(
     for _ in 0..TOGETHER {
         match attach(lane, around, unsupported, tenant, batch) {
             Done::Nothing(Some(Trouble::Again)) if tries.next() => {}
-            Done::Unknown(_) => return Done::Unknown(attached(lane, tenant, batch)),
+            Done::Unknown(_) => return Done::Unknown(attached(lane, around, tenant, batch)),
             done => return done,
         }
     }
@@ -309,18 +312,8 @@ fn attach(lane: &mut Lane, around: &Around, unsupported: &Unsupported, tenant: T
 }
 
 /// Those of a batch that are there, though nobody said so. What is not, may come yet.
-fn attached(lane: &mut Lane, tenant: TenantId, batch: &[Linking]) -> Vec<(IdentityId, u32)> {
-    let (places, trouble) = match lane.session() {
-        Ok((runtime, session)) => {
-            let conn = Conn::plain(runtime, session);
-            let places = ask_places(&conn, tenant, batch);
-            (places, conn.trouble())
-        }
-        Err(fault) => (Err(fault.into()), None),
-    };
-    if trouble.is_some() {
-        lane.give_up();
-    }
+fn attached(lane: &mut Lane, around: &Around, tenant: TenantId, batch: &[Linking]) -> Vec<(IdentityId, u32)> {
+    let places = act::read(lane, around, Moment::Each, &|conn| ask_places(conn, tenant, batch));
     places
         .unwrap_or_default()
         .into_iter()
@@ -329,12 +322,23 @@ fn attached(lane: &mut Lane, tenant: TenantId, batch: &[Linking]) -> Vec<(Identi
 }
 
 fn ask_places(conn: &Conn<'_>, tenant: TenantId, batch: &[Linking]) -> StoreResult<Vec<(IdentityId, Option<u32>)>> {
-    let users: Vec<_> = batch.iter().map(|linking| *linking.link.user.as_bytes()).collect();
-    let ids: Vec<_> = batch
-        .iter()
-        .map(|linking| *linking.link.identity.id.as_bytes())
-        .collect();
-    let rows = conn.query(ATTACHED, &[&tenant.number(), &refs(&users), &refs(&ids)])?;
+    let column = |of: fn(&Linking) -> [u8; 12]| batch.iter().map(of).collect::<Vec<_>>();
+    let users = column(|linking| *linking.link.user.as_bytes());
+    let ids = column(|linking| *linking.link.identity.id.as_bytes());
+    let connections: Vec<_> = batch.iter().map(|linking| linking.key().connection.number()).collect();
+    let issuers: Vec<_> = batch.iter().map(|linking| linking.key().issuer.as_str()).collect();
+    let subjects: Vec<_> = batch.iter().map(|linking| linking.key().subject.as_str()).collect();
+    let rows = conn.query(
+        ATTACHED,
+        &[
+            &tenant.number(),
+            &refs(&users),
+            &refs(&ids),
+            &connections,
+            &issuers,
+            &subjects,
+        ],
+    )?;
     rows.iter()
         .map(|row| {
             let row = Row(row);
