@@ -1,10 +1,13 @@
 //! What proving accounts costs, and what a network that is down costs those of others.
 //!
-//! `networks --links 20000` starts the simulated networks and a server that asks them, each a process of
+//! `networks --links 40000` starts the simulated networks and a server that asks them, each a process of
 //! its own, and prints medians of five rounds:
 //!
 //! - processor time of the server for a link that is asserted, for one that Google is asked about, and of
-//!   one plain request by the same HTTP client to the same networks;
+//!   one plain request by the same HTTP client to the same networks. All come at one rate, so that commits
+//!   are shared by as many links, and processors wake up as often, whatever is measured;
+//! - the same of both kinds of links by clients that ask again as soon as they have an answer: there most of
+//!   those that assert share a commit, while most of those that prove wait for a network;
 //! - links by Twitter's tokens while others link by Google's, with Google well and with Google down.
 //!
 //! What would surprise: without arguments nothing is done, because that is how every bench is run once.
@@ -19,15 +22,18 @@ use std::error::Error;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use oneself::clock::{Random as _, SeededRandom};
 use oneself::command::bench::account::{self, Measured};
 use oneself::command::bench::client::{Ask, Site};
 use oneself::command::bench::load::{Cost, Load};
 use oneself::command::bench::server::Server;
 use oneself::outbound::{Outbound, OutboundSettings};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -175,6 +181,34 @@ impl World {
         format!("/link/v1/users/{}/identities", self.users[n % self.users.len()])
     }
 
+    /// Puts these requests, each once and when it is due; the processor time of the server for one.
+    async fn put_at_pace(self: &Arc<Self>, asks: Vec<Ask>) -> Outcome<f64> {
+        let count = asks.len();
+        let asks = Arc::new(asks);
+        let mut clients = JoinSet::new();
+        let mut connections = Vec::new();
+        for _ in 0..CLIENTS {
+            connections.push(self.site.connect().await?);
+        }
+        let before = account::cpu(self.server.process())?;
+        let pace = Pace::begin(count, RATE, 1);
+        for mut connection in connections {
+            let (pace, asks, world) = (pace.clone(), asks.clone(), self.clone());
+            clients.spawn(async move {
+                while let Some(turn) = pace.next().await {
+                    let (status, said) = world.site.send(&mut connection, asks[turn].clone()).await?;
+                    assert_eq!(status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&said));
+                }
+                Ok::<_, std::io::Error>(())
+            });
+        }
+        while let Some(ended) = clients.join_next().await {
+            ended??;
+        }
+        let spent = account::cpu(self.server.process())?.saturating_sub(before);
+        Ok(spent.as_secs_f64() * 1e6 / count as f64)
+    }
+
     /// Puts these requests, each once.
     async fn put(&self, asks: Vec<Ask>, clients: usize, time: Duration) -> Outcome<Cost> {
         let next = AtomicUsize::new(0);
@@ -200,23 +234,75 @@ impl World {
     }
 }
 
+/// What comes by chance, so many a second in the middle, as requests of people do: neither together nor
+/// evenly.
+struct Pace {
+    due: Semaphore,
+    next: AtomicUsize,
+    count: usize,
+}
+
+impl Pace {
+    /// Begins. A thread of its own tells what is due, because timers of the runtime would gather what is due
+    /// in one millisecond.
+    fn begin(count: usize, rate: u32, seed: u64) -> Arc<Self> {
+        let pace = Arc::new(Self {
+            due: Semaphore::new(0),
+            next: AtomicUsize::new(0),
+            count,
+        });
+        let telling = pace.clone();
+        std::thread::spawn(move || {
+            let random = SeededRandom::new(seed);
+            let mut at = Instant::now();
+            for _ in 0..count {
+                let mut drawn = [0; 4];
+                random.fill(&mut drawn);
+                let chance = (f64::from(u32::from_be_bytes(drawn)) + 1.0) / 2_f64.powi(32);
+                at += Duration::from_secs_f64(-chance.ln() / f64::from(rate));
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                telling.due.add_permits(1);
+            }
+            // Those who wait find that there is no more.
+            telling.due.add_permits(CLIENTS);
+        });
+        pace
+    }
+
+    /// The next, when it is due.
+    async fn next(&self) -> Option<usize> {
+        self.due.acquire().await.ok()?.forget();
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        (turn < self.count).then_some(turn)
+    }
+}
+
+/// How many links come in a second: about half of what such a machine can prove.
+const RATE: u32 = 4_000;
+
+/// How many requests Google is asked about one.
+const INQUIRIES: usize = 2;
+
 const LONG: Duration = Duration::from_secs(600);
 
 /// What a link costs that is asserted, what one that is proved, and what a plain request.
-async fn costs(world: &World, links: usize) -> Outcome<()> {
+async fn costs(world: &Arc<World>, links: usize) -> Outcome<()> {
     let outbound = Outbound::new(OutboundSettings {
         allowed: vec![world.control.authority.parse()?],
         ..OutboundSettings::default()
     });
     let (mut asserted, mut proved, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut asserted_at_once, mut proved_at_once) = (Vec::new(), Vec::new());
     // The first of each opens connections and keys.
-    world.put(world.proving("google", 512).await?, CLIENTS, LONG).await?;
+    world.put_at_pace(world.proving("google", 512).await?).await?;
     for round in 0..ROUNDS {
-        let cost = world.put(world.asserting(round, links), CLIENTS, LONG).await?;
-        asserted.push(good(&cost, links));
+        asserted.push(world.put_at_pace(world.asserting(2 * round, links)).await?);
+        proved.push(world.put_at_pace(world.proving("google", links).await?).await?);
+        plain.push(ask_plainly(world, &outbound, links * INQUIRIES).await?);
+        let cost = world.put(world.asserting(2 * round + 1, links), CLIENTS, LONG).await?;
+        asserted_at_once.push(good(&cost, links));
         let cost = world.put(world.proving("google", links).await?, CLIENTS, LONG).await?;
-        proved.push(good(&cost, links));
-        plain.push(ask_plainly(world, &outbound, links).await?);
+        proved_at_once.push(good(&cost, links));
     }
     let (asserted, proved, plain) = (median(asserted), median(proved), median(plain));
     println!("asserted_us         {asserted:.1}");
@@ -224,34 +310,54 @@ async fn costs(world: &World, links: usize) -> Outcome<()> {
     println!("plain_request_us    {plain:.1}");
     println!(
         "beyond_asserted     {:.2} plain requests for each request; at most 1.5",
-        (proved - asserted) / plain / 2.0
+        (proved - asserted) / plain / INQUIRIES as f64
     );
+    println!("asserted_at_once    {:.1}", median(asserted_at_once));
+    println!("proved_at_once      {:.1}", median(proved_at_once));
     Ok(())
 }
 
-/// Processor time of this process for one request by the client that the server has.
+/// Processor time of this process for one request by the client that the server has, without that of
+/// waiting until it is due.
 async fn ask_plainly(world: &World, outbound: &Outbound, requests: usize) -> Outcome<f64> {
     let url = format!("http://{}/oauth2.googleapis.com/tokeninfo", world.control.authority);
-    let left = Arc::new(AtomicUsize::new(requests));
+    let about = json!({"network": "google", "name": "Mira Ito", "client_id": APPLICATION});
+    let (_, made) = world.control.ask(Ask::post("/_control/accounts", &about)).await?;
+    let made: Value = serde_json::from_slice(&made)?;
+    let form = format!("access_token={}", made["access_token"].as_str().ok_or("no token")?);
+    let waiting = at_pace(requests, || std::future::ready(())).await?;
+    let outbound = outbound.clone();
+    let asking = at_pace(requests, move || {
+        let (outbound, url, form) = (outbound.clone(), url.clone(), form.clone());
+        async move {
+            let request = http::Request::post(&url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form.into_bytes());
+            let Ok(request) = request else { return };
+            let reply = outbound.send(request).await;
+            assert!(reply.is_ok_and(|reply| reply.status == StatusCode::OK));
+        }
+    });
+    Ok(asking.await? - waiting)
+}
+
+/// Processor time of this process for one of so many requests, at the pace at which proved links make them.
+async fn at_pace<F>(requests: usize, ask: impl Fn() -> F + Clone + Send + 'static) -> Outcome<f64>
+where
+    F: Future<Output = ()> + Send,
+{
     let before = account::cpu(std::process::id())?;
-    let mut asking = tokio::task::JoinSet::new();
+    let pace = Pace::begin(requests, RATE * INQUIRIES as u32, 2);
+    let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
-        let (left, outbound, url) = (left.clone(), outbound.clone(), url.clone());
-        asking.spawn(async move {
-            while left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
-                .is_ok()
-            {
-                let request = http::Request::post(&url)
-                    .header("content-type", "application/x-www-form-urlencoded")
-                    .body(b"access_token=nonsense".to_vec());
-                let Ok(request) = request else { return };
-                let reply = outbound.send(request).await;
-                assert!(reply.is_ok_and(|reply| reply.status == StatusCode::BAD_REQUEST));
+        let (pace, ask) = (pace.clone(), ask.clone());
+        clients.spawn(async move {
+            while pace.next().await.is_some() {
+                ask().await;
             }
         });
     }
-    while let Some(ended) = asking.join_next().await {
+    while let Some(ended) = clients.join_next().await {
         ended?;
     }
     let spent = account::cpu(std::process::id())?.saturating_sub(before);

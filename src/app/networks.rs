@@ -5,22 +5,25 @@
 //! answer, and those of others nothing. What would surprise: a network that refuses a token has not
 //! failed. Reads are tried a second time when the first could not be made.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use quick_cache::sync::Cache;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::app::App;
-use crate::domain::Connection;
+use crate::app::connections::secret_place;
+use crate::domain::{Connection, KeyOwner};
 use crate::error::{Error, NetworkFault, Result};
 use crate::id::{ConnectionId, TenantId};
 use crate::outbound::{Outbound, OutboundError};
 use crate::providers::{self, Answer, At, Question, ask};
-use crate::secret::Digest;
+use crate::secret::{Sealed, SecretString};
 
 /// After so many failures in a row a network is not asked for a while.
 const FAILURES: u32 = 5;
@@ -37,6 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How many connections are known to have failed lately, at most; beyond that all are asked again.
 const REMEMBERED: usize = 10_000;
 
+/// How many secrets of applications are kept open.
+const KEPT_OPEN: usize = 1_000;
+
 /// What is known of networks.
 pub(super) struct Networks {
     outbound: Outbound,
@@ -44,8 +50,16 @@ pub(super) struct Networks {
     sandbox: Option<String>,
     failing: Mutex<HashMap<Which, Failing>>,
     turns: HashMap<&'static str, Semaphore>,
-    /// Applications that the simulated networks have been told of.
-    introduced: Mutex<HashSet<(Which, String, Digest)>>,
+    /// Applications that the simulated networks have been told of, with their secrets.
+    introduced: Mutex<HashMap<Which, (String, Option<Sealed>)>>,
+    /// Secrets of applications that are open in memory.
+    secrets: Cache<Which, Arc<Opened>>,
+}
+
+/// A secret, and what it was opened from.
+struct Opened {
+    sealed: Sealed,
+    secret: Arc<SecretString>,
 }
 
 /// A connection among those of all tenants.
@@ -68,7 +82,8 @@ impl Networks {
                 .iter()
                 .map(|network| (network.id, Semaphore::new(AT_ONCE)))
                 .collect(),
-            introduced: Mutex::new(HashSet::new()),
+            introduced: Mutex::default(),
+            secrets: Cache::new(KEPT_OPEN),
         }
     }
 
@@ -131,11 +146,18 @@ impl Networks {
 }
 
 impl App {
-    /// What a network answers to this. Nothing that it says is believed here.
+    /// What a network answers to the question that `write` writes; `None` when it writes none. It is written
+    /// anew for a second try, because a signed one counts once. Nothing that a network says is believed here.
     ///
     /// # Errors
     /// [`Error::Network`]: nothing came, or nothing that is an answer.
-    pub(super) async fn ask(&self, tenant: TenantId, at: &At<'_>, question: Question) -> Result<Answer> {
+    pub(super) async fn ask(
+        &self,
+        tenant: TenantId,
+        at: &At<'_>,
+        write: impl Fn() -> Option<Question> + Sync,
+    ) -> Result<Option<Answer>> {
+        let Some(question) = write() else { return Ok(None) };
         let which = (tenant, at.connection.id);
         if !self.networks.may_ask(which, self.clock.now()) {
             return Err(Error::Network(NetworkFault::Unreachable));
@@ -143,9 +165,10 @@ impl App {
         let Some(_turn) = self.networks.turn(&at.connection.provider).await else {
             return Err(Error::Network(NetworkFault::Busy));
         };
-        let again = question.clone();
         let mut answer = self.ask_once(question).await;
-        if matches!(answer, Err(NetworkFault::Unreachable | NetworkFault::Failed)) {
+        if matches!(answer, Err(NetworkFault::Unreachable | NetworkFault::Failed))
+            && let Some(again) = write()
+        {
             answer = self.ask_once(again).await;
         }
         match answer {
@@ -156,7 +179,7 @@ impl App {
                 self.networks.failed(which, self.clock.now());
             }
         }
-        answer.map_err(|fault| {
+        answer.map(Some).map_err(|fault| {
             tracing::warn!(provider = %at.connection.provider, %fault, "a network could not be asked");
             Error::Network(fault)
         })
@@ -180,11 +203,16 @@ impl App {
     /// ones. That they know it already, or cannot be reached, shows when they are asked.
     pub(super) async fn introduce(&self, tenant: TenantId, at: &At<'_>) {
         let Some(sandbox) = self.networks.sandbox() else { return };
-        let secret = Digest::of(at.secret().as_bytes());
-        let application = ((tenant, at.connection.id), at.client_id.to_owned(), secret);
-        if !self.networks.introduced.lock().insert(application) {
+        let application = (at.client_id, &at.connection.client_secret);
+        let which = (tenant, at.connection.id);
+        if let Some((client_id, secret)) = self.networks.introduced.lock().get(&which)
+            && (client_id.as_str(), secret) == application
+        {
             return;
         }
+        let (client_id, secret) = application;
+        let told = (client_id.to_owned(), secret.clone());
+        self.networks.introduced.lock().insert(which, told);
         let address = format!("{}/_control/applications", sandbox.trim_end_matches('/'));
         let question = ask::post(&address).json(&json!({
             "network": at.connection.provider,
@@ -193,7 +221,7 @@ impl App {
             "if_unknown": true,
         }));
         if let Some(question) = question {
-            let _ = self.networks.outbound.send(question).await;
+            let _ = Box::pin(self.networks.outbound.send(question)).await;
         }
     }
 
@@ -202,19 +230,29 @@ impl App {
         &self,
         tenant: TenantId,
         connection: &Connection,
-    ) -> Result<Option<crate::secret::SecretString>> {
+    ) -> Result<Option<Arc<SecretString>>> {
         let Some(sealed) = &connection.client_secret else {
             return Ok(None);
         };
+        let which = (tenant, connection.id);
+        if let Some(opened) = self.networks.secrets.get(&which)
+            && opened.sealed == *sealed
+        {
+            return Ok(Some(opened.secret.clone()));
+        }
         let key = self
-            .find_key(tenant, crate::domain::KeyOwner::Service)
+            .find_key(tenant, KeyOwner::Service)
             .await?
             .ok_or(Error::CryptoIntegrity)?;
-        let plain = self
-            .vault
-            .open(&key, &super::connections::secret_place(connection.id), sealed)?;
+        let plain = self.vault.open(&key, &secret_place(connection.id), sealed)?;
         let text = std::str::from_utf8(&plain).map_err(|_| Error::CryptoIntegrity)?;
-        Ok(Some(text.into()))
+        let secret = Arc::new(SecretString::from(text));
+        let opened = Opened {
+            sealed: sealed.clone(),
+            secret: secret.clone(),
+        };
+        self.networks.secrets.insert(which, Arc::new(opened));
+        Ok(Some(secret))
     }
 }
 

@@ -71,7 +71,7 @@ impl App {
         let at = At {
             connection: &connection,
             client_id,
-            client_secret: client_secret.as_ref(),
+            client_secret: client_secret.as_deref(),
             sandbox: self.networks.sandbox(),
             now: self.clock.now(),
             random: &*self.random,
@@ -144,11 +144,10 @@ impl App {
         told: &mut Told,
     ) -> Result<bool> {
         for inquiry in inquiries {
-            let Some(question) = (inquiry.ask)(at, tokens, told) else {
-                continue;
-            };
-            let answer = self.ask(tenant, at, question).await?;
-            (inquiry.read)(at, &answer, told).map_err(error_of)?;
+            let write = || (inquiry.ask)(at, tokens, told);
+            if let Some(answer) = self.ask(tenant, at, write).await? {
+                (inquiry.read)(at, &answer, told).map_err(error_of)?;
+            }
         }
         Ok(told.ours)
     }

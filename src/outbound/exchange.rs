@@ -4,7 +4,7 @@
 //! that its address is one that was checked lately. What would surprise: a request goes out twice
 //! if a kept connection turns out to have ended before it was sent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,14 +28,14 @@ const TARGETS: usize = 1024;
 
 /// Connections that nobody uses just now.
 #[derive(Default)]
-pub(super) struct Pool(Mutex<HashMap<Target, Vec<(Instant, Connection)>>>);
+pub(super) struct Pool(Mutex<HashMap<Target, VecDeque<(Instant, Connection)>>>);
 
 impl Pool {
     /// The one that was used last.
     fn take(&self, target: &Target) -> Option<Connection> {
         let mut idle = self.0.lock();
         let kept = idle.get_mut(target)?;
-        while let Some((since, connection)) = kept.pop() {
+        while let Some((since, connection)) = kept.pop_back() {
             if since.elapsed() < IDLE_FOR && !connection.sender.is_closed() {
                 return Some(connection);
             }
@@ -49,9 +49,11 @@ impl Pool {
             idle.clear();
         }
         let kept = idle.entry(target).or_default();
-        kept.retain(|(since, connection)| since.elapsed() < IDLE_FOR && !connection.sender.is_closed());
+        let now = Instant::now();
+        // The first is the one that nobody has used for longest.
+        while kept.pop_front_if(|(since, _)| now - *since >= IDLE_FOR).is_some() {}
         if kept.len() < IDLE {
-            kept.push((Instant::now(), connection));
+            kept.push_back((now, connection));
         }
     }
 }
@@ -70,7 +72,8 @@ pub(super) async fn send(client: &Inner, target: Target, request: Request<Vec<u8
             }
             None => {
                 let addresses = client.addresses(&target).await?;
-                let connected = client.dialer.connect(&target, addresses, limits.headers).await?;
+                // Dialing is rare and takes much room, which every request would have to be moved with.
+                let connected = Box::pin(client.dialer.connect(&target, addresses, limits.headers)).await?;
                 (connected, false)
             }
         };

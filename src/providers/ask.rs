@@ -47,9 +47,9 @@ impl Asking {
             request::Builder::new()
                 .method(method)
                 .uri(address)
-                .header(ACCEPT, "application/json")
+                .header(ACCEPT, HeaderValue::from_static("application/json"))
                 // GitHub answers nobody who does not say what asks.
-                .header(USER_AGENT, "oneself"),
+                .header(USER_AGENT, HeaderValue::from_static("oneself")),
         )
     }
 
@@ -88,7 +88,10 @@ impl Asking {
     /// With a form.
     pub fn form(self, form: &[(&str, &str)]) -> Option<Question> {
         self.0
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            )
             .body(pairs(form).into_bytes())
             .ok()
     }
@@ -96,7 +99,7 @@ impl Asking {
     /// With JSON.
     pub fn json(self, body: &serde_json::Value) -> Option<Question> {
         self.0
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .body(body.to_string().into_bytes())
             .ok()
     }
