@@ -26,6 +26,8 @@ pub enum Mode {
     Slow,
     /// It answers 503, or closes the connection.
     Down,
+    /// It does what it is asked, and the answer does not arrive.
+    Lost,
     /// It answers 429, with `Retry-After`.
     RateLimited,
     /// It takes every token for an expired one.
@@ -38,7 +40,7 @@ pub enum Mode {
 
 impl Mode {
     /// The names of all, as the control API has them.
-    pub const NAMES: &'static str = "none, slow, down, rate_limited, expired, revoked or garbage";
+    pub const NAMES: &'static str = "none, slow, down, lost, rate_limited, expired, revoked or garbage";
 }
 
 /// A fault of one network.
@@ -74,7 +76,7 @@ impl Fault {
     /// The answer in place of the network's, where the fault has one.
     pub fn answer(&self, network: Network) -> Option<Answer> {
         match self.mode {
-            Mode::None | Mode::Slow | Mode::Expired | Mode::Revoked => None,
+            Mode::None | Mode::Slow | Mode::Lost | Mode::Expired | Mode::Revoked => None,
             Mode::Down => Some(Answer::text(503, "Service Unavailable")),
             Mode::RateLimited => Some(rate_limited(network).with(RETRY_AFTER, RETRY_AFTER_SECONDS)),
             Mode::Garbage => Some(Answer::html(

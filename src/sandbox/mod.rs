@@ -206,6 +206,10 @@ async fn respond(world: Arc<World>, request: Request<Incoming>) -> io::Result<Re
             }
             let call = Call::new(network, parts.method, &parts.uri, parts.headers, body, fault.mode);
             let answer = fault.answer(network).unwrap_or_else(|| of_network(&world, &call));
+            if fault.mode == fault::Mode::Lost {
+                world.state.lock().log.keep(entry);
+                return Err(io::Error::other("lost on purpose"));
+            }
             payload::of_network(&world, network, answer)
         }
         None => payload::whole(nothing_here("no network answers at this host")),

@@ -43,6 +43,15 @@ async fn what_is_read_is_asked_again_once() {
     w.prove(&user, bare(&w.account(OURS)), None).await.expect(201);
 }
 
+/// A signed request counts once (RFC 5849, 3.3), so the second is signed for itself.
+#[tokio::test]
+async fn sec_flw_09_what_is_signed_is_signed_anew_for_a_second_try() {
+    let w = World::named("twitter").await;
+    let user = w.user().await;
+    w.networks.fault("twitter", json!({"mode": "lost", "for_requests": 1}));
+    w.prove(&user, bare(&w.account(OURS)), None).await.expect(201);
+}
+
 #[tokio::test]
 async fn a_network_that_is_down_is_not_asked_for_a_while_and_then_by_one() {
     let w = World::named("google").await;
