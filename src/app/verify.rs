@@ -161,15 +161,20 @@ impl App {
 
 /// Where the keys are that sign ID tokens of this network, and whose they are.
 fn keys_of(at: &At<'_>, issuer: Issuer) -> (KeySource, ExpectedIssuer) {
-    let (url, issuer) = match issuer {
-        Issuer::Fixed { issuer, discovery } => (discovery.to_owned(), ExpectedIssuer::Exactly(issuer.to_owned())),
-        Issuer::OfDirectory => (oidc::DIRECTORIES.to_owned(), ExpectedIssuer::OfDirectory),
+    let discovery = |url: &str| KeySource::Discovery(at.address(url));
+    match issuer {
+        Issuer::Fixed { issuer, discovery: url } => (discovery(url), ExpectedIssuer::Exactly(issuer.to_owned())),
+        Issuer::OfDirectory => (discovery(oidc::DIRECTORIES), ExpectedIssuer::OfDirectory),
         Issuer::OfConnection => {
-            let issuer = at.connection.issuer.clone();
-            (oidc::metadata_of(&issuer), ExpectedIssuer::Exactly(issuer))
+            let issuer = &at.connection.issuer;
+            let source = match (at.option("jwks_uri"), at.option("discovery_url")) {
+                (Some(url), _) => KeySource::Keys(url.to_owned()),
+                (None, Some(url)) => KeySource::Discovery(url.to_owned()),
+                (None, None) => discovery(&oidc::metadata_of(issuer)),
+            };
+            (source, ExpectedIssuer::Exactly(issuer.clone()))
         }
-    };
-    (KeySource::Discovery(at.address(&url)), issuer)
+    }
 }
 
 /// What is known of an ID token that was verified.
