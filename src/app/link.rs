@@ -179,6 +179,7 @@ impl App {
             return self.link_again(caller, once, &done).await;
         }
 
+        let mut turn = None;
         for _ in 0..ATTEMPTS {
             // A link that may create is not looked up first: the act itself finds the owner.
             let looked_up = request.if_unknown == IfUnknown::Refuse
@@ -199,6 +200,9 @@ impl App {
             };
             if let Some(outcome) = step {
                 return Ok(outcome);
+            }
+            if turn.is_none() {
+                turn = self.turns.at(account.external.key()).await;
             }
             user = self.existing_user(caller.tenant, &request.user).await?;
         }
