@@ -223,6 +223,7 @@ impl Filled {
             proved_by: Actor::Operator,
             tokens: None,
             login: Login::default(),
+            spend: None,
         })
     }
 

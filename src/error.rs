@@ -286,6 +286,12 @@ pub enum NetworkRefusal {
     /// It has ended.
     #[error("it has expired")]
     Expired,
+    /// It is good still, but too old to make an account somebody's.
+    #[error("it is too old for that: get a new one")]
+    TooOld,
+    /// It made the account another user's before.
+    #[error("it was used for another user: get a new one")]
+    Replayed,
     /// It was ended before its time.
     #[error("it was revoked")]
     Revoked,

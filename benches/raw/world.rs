@@ -194,6 +194,7 @@ impl World {
             proved_by: self.actor,
             tokens,
             login: Login::default(),
+            spend: None,
         }
     }
 

@@ -5,14 +5,19 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::app::App;
 use crate::app::keys::token_place;
 use crate::app::verify::Proved;
-use crate::domain::{Actor, Connection, ConnectionRef, ExternalIdentity, KeyOwner, Object, Proof, TokenSet};
-use crate::error::Result;
+use crate::domain::{Caller, Connection, ConnectionRef, ExternalIdentity, KeyOwner, Object, Proof, Settings, TokenSet};
+use crate::error::{Error, NetworkRefusal, Result};
 use crate::id::{IdentityId, TenantId, UserId};
-use crate::secret::Sealed;
-use crate::store::{Login, NewIdentity, UsedKey};
+use crate::secret::{Digest, Sealed};
+use crate::store::{Login, NewIdentity, Spend, UsedKey};
+
+/// How far the clock of who signs may be ahead of ours, in seconds, and some more.
+const CLOCKS_DIFFER: i64 = 60;
 
 /// An account, and how we know that it is the person's.
 #[derive(Debug)]
@@ -46,6 +51,31 @@ pub(super) struct Read {
     pub(super) connection: Connection,
     pub(super) external: ExternalIdentity,
     pub(super) tokens: TokenSet,
+    /// The ID token by which its network vouches for it, if it does.
+    pub(super) shown: Option<ShownIdToken>,
+}
+
+/// What is known of an ID token that a network has signed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ShownIdToken {
+    pub(super) token: Digest,
+    pub(super) issued_at: Timestamp,
+}
+
+impl ShownIdToken {
+    fn age(&self, now: Timestamp) -> SignedDuration {
+        now.duration_since(self.issued_at)
+    }
+
+    /// That it makes an account this user's, and nobody else's as long as it could.
+    fn spend_for(&self, user: UserId) -> Spend {
+        let oldest = SignedDuration::from_secs(i64::from(Settings::OLDEST_PROOF) + CLOCKS_DIFFER);
+        Spend {
+            token: self.token,
+            until: self.issued_at.saturating_add(oldest).unwrap_or(Timestamp::MAX),
+            pair: Digest::of(user.to_string().as_bytes()),
+        }
+    }
 }
 
 impl App {
@@ -59,29 +89,45 @@ impl App {
                     external: ExternalIdentity::from_claims(&connection, &asserted.subject, &asserted.claims, proof)?,
                     connection,
                     tokens: asserted.tokens,
+                    shown: None,
                 }))
             }
         }
     }
 
-    /// An identity as an act takes it, its tokens sealed for its first version.
+    /// Whether an account is shown by an ID token that is too old to make it somebody's (JWT-05). Whoever has
+    /// the account shows it as long as it lives.
+    pub(super) async fn is_too_old(&self, tenant: TenantId, account: &Read) -> Result<bool> {
+        let Some(shown) = &account.shown else { return Ok(false) };
+        let oldest = self.settings_of(tenant).await?.id_token_max_age;
+        Ok(shown.age(self.clock.now()) > SignedDuration::from_secs(oldest.into()))
+    }
+
+    /// An account as an act takes it that makes it this user's, its tokens sealed for its first version.
+    ///
+    /// # Errors
+    /// [`Error::NetworkRefused`] when it is shown by an ID token that is too old for that.
     pub(super) async fn new_identity(
         &self,
-        tenant: TenantId,
+        caller: &Caller,
         user: UserId,
         id: IdentityId,
-        external: ExternalIdentity,
-        proved_by: Actor,
-        tokens: &TokenSet,
+        account: &Read,
     ) -> Result<(NewIdentity, Option<UsedKey>)> {
-        let (tokens, key) = self.seal_tokens(tenant, user, &external, 1, tokens).await?;
+        if self.is_too_old(caller.tenant, account).await? {
+            return Err(Error::NetworkRefused(NetworkRefusal::TooOld));
+        }
+        let (tokens, key) = self
+            .seal_tokens(caller.tenant, user, &account.external, 1, &account.tokens)
+            .await?;
         Ok((
             NewIdentity {
                 id,
-                external,
-                proved_by,
+                external: account.external.clone(),
+                proved_by: caller.actor(),
                 tokens,
                 login: Login::default(),
+                spend: account.shown.map(|shown| shown.spend_for(user)),
             },
             key,
         ))

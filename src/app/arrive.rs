@@ -42,8 +42,12 @@ impl App {
         keeping: Option<Keeping<'_>>,
     ) -> Result<Arrival> {
         let tenant = caller.tenant;
-        for _ in 0..ATTEMPTS {
-            let read = account.read();
+        let read = account.read();
+        let mut turn = None;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 && turn.is_none() {
+                turn = self.turns.at(read.external.key()).await;
+            }
             let Some(identity) = self.store.find_identity(tenant, read.external.key()).await? else {
                 let kept = |Keeping { dialect, change }| Ok::<_, Error>((dialect, change(Object::new(), Came::New)?));
                 let request = UserRequest {

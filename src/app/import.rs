@@ -301,6 +301,7 @@ impl App {
                     .await?,
                 login,
                 external,
+                spend: None,
             };
             let kind = if n == 0 { user_created } else { identity_linked };
             events.push(NewEvent {

@@ -14,7 +14,7 @@ pub use crate::app::account::{Account, Asserted};
 use crate::app::bags::{Came, Keeping};
 use crate::app::renew::renewed_by;
 use crate::domain::{Caller, EventKind, Identity, KeyOwner, NewEvent, Proof, Scope, UserRef, UserWithIdentities};
-use crate::error::{Error, Noun, Result};
+use crate::error::{Error, NetworkRefusal, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Digest;
 pub use crate::store::Spend;
@@ -179,11 +179,13 @@ impl App {
             return self.link_again(caller, once, &done).await;
         }
 
+        let mut turn = None;
         for _ in 0..ATTEMPTS {
             // A link that may create is not looked up first: the act itself finds the owner.
             let looked_up = request.if_unknown == IfUnknown::Refuse
                 || request.dry_run
-                || matches!(request.if_owned, IfOwned::Absorb { .. });
+                || matches!(request.if_owned, IfOwned::Absorb { .. })
+                || self.is_too_old(caller.tenant, &account).await?;
             let owner = match looked_up {
                 true => self.store.find_identity(caller.tenant, account.external.key()).await?,
                 false => None,
@@ -198,6 +200,9 @@ impl App {
             };
             if let Some(outcome) = step {
                 return Ok(outcome);
+            }
+            if turn.is_none() {
+                turn = self.turns.at(account.external.key()).await;
             }
             user = self.existing_user(caller.tenant, &request.user).await?;
         }
@@ -278,17 +283,14 @@ impl App {
         account: &Read,
     ) -> Result<Option<LinkOutcome>> {
         let id = IdentityId::new(&*self.clock, &*self.random);
-        let (identity, key) = self
-            .new_identity(
-                caller.tenant,
-                user,
-                id,
-                account.external.clone(),
-                caller.actor(),
-                &account.tokens,
-            )
-            .await?;
+        let (identity, key) = self.new_identity(caller, user, id, account).await?;
         if request.dry_run {
+            if let Some(spend) = &identity.spend
+                && let Some(pair) = self.store.find_spent(caller.tenant, spend.token).await?
+                && pair != spend.pair
+            {
+                return Err(Error::NetworkRefused(NetworkRefusal::Replayed));
+            }
             return Ok(Some(LinkOutcome::Attached(preview(user, &identity, self.clock.now()))));
         }
         let act = store::Link {
@@ -318,6 +320,7 @@ impl App {
             Linked::Taken => Err(self.taken(caller, account).await?),
             Linked::ProviderTaken => Err(Error::NetworkTaken),
             Linked::Full => Err(Error::LimitReached),
+            Linked::Spent => Err(Error::NetworkRefused(NetworkRefusal::Replayed)),
             Linked::NoUser => {
                 self.forget_key(caller.tenant, user);
                 Ok(None)

@@ -51,6 +51,7 @@ pub mod stats;
 pub mod tenants;
 mod tickets;
 mod trail;
+mod turns;
 pub mod unlink;
 pub mod update_user;
 pub mod users;
@@ -80,6 +81,7 @@ pub struct App {
     mailer: Option<Mailer>,
     networks: networks::Networks,
     key_sets: key_sets::KeySets,
+    turns: turns::Turns,
 }
 
 /// What an [`App`] is made of.
@@ -140,6 +142,7 @@ impl App {
             mailer: parts.mailer,
             networks: networks::Networks::new(parts.outbound, parts.sandbox),
             key_sets: key_sets::KeySets::default(),
+            turns: turns::Turns::new(),
         })
     }
 

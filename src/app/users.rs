@@ -13,7 +13,7 @@ use crate::domain::{
     Caller, Connection, ConnectionRef, Dialect, EventKind, ExternalIdentity, NewEvent, Object, Profile, Proof, Scope,
     User, UserRef, UserWithIdentities, connection,
 };
-use crate::error::{Error, Noun, Result, Unique};
+use crate::error::{Error, NetworkRefusal, Noun, Result, Unique};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::{ExposeSecret, SecretString};
 pub use crate::store::Page;
@@ -121,6 +121,7 @@ impl App {
                 names: login_names(&connection, &user.profile, password.is_some()),
                 password,
             },
+            spend: None,
         };
         let mut events = vec![event(EventKind::UserCreated {
             identity: born.id,
@@ -137,16 +138,7 @@ impl App {
                     connection: account.connection.id,
                     proof: account.external.proof(),
                 }));
-                let (identity, key) = self
-                    .new_identity(
-                        tenant,
-                        user.id,
-                        id,
-                        account.external.clone(),
-                        caller.actor(),
-                        &account.tokens,
-                    )
-                    .await?;
+                let (identity, key) = self.new_identity(caller, user.id, id, &account).await?;
                 (vec![identity], key)
             }
         };
@@ -172,6 +164,7 @@ impl App {
             Created::IdentityTaken if chosen => Err(Error::Conflict(Unique::UserId)),
             Created::IdentityTaken => Err(Error::IdentityTaken),
             Created::BirthplaceTaken => Err(Error::Conflict(Unique::UserId)),
+            Created::Spent => Err(Error::NetworkRefused(NetworkRefusal::Replayed)),
             Created::LoginTaken(kind) => Err(Error::Conflict(kind.unique())),
         }
     }

@@ -10,15 +10,18 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use crate::app::App;
-use crate::app::account::Read;
+use crate::app::account::{Read, ShownIdToken};
 use crate::app::key_sets::KeySource;
-use crate::domain::{Connection, ConnectionRef, ExternalIdentity, Proof, TokenSet};
+use crate::domain::{Connection, ConnectionRef, ExternalIdentity, Object, Proof, TokenSet};
 use crate::error::{Error, NetworkFault, NetworkRefusal, Noun, Result};
 use crate::id::TenantId;
 use crate::providers::oidc::{self, Expected, ExpectedIssuer};
 use crate::providers::{self, At, Bare, Inquiry, Issuer, Network, Told, Unproved};
-use crate::secret::{ExposeSecret, SecretString};
+use crate::secret::{Digest, ExposeSecret, SecretString};
 
 /// The longest token of any kind, in bytes: ID tokens with many claims are the longest.
 const TOKEN_LIMIT_BYTES: usize = 16_384;
@@ -78,7 +81,7 @@ impl App {
         };
         self.introduce(tenant, &at).await;
         let mut told = Told::default();
-        let mut proof = None;
+        let (mut proof, mut shown) = (None, None);
         if let (Some(rules), Some(id_token)) = (&network.id_tokens, &presented.tokens.id_token) {
             let (source, issuer) = keys_of(&at, rules.issuer);
             let expected = Expected {
@@ -90,6 +93,7 @@ impl App {
                 .verify_id_token(tenant, &connection, source, id_token.expose_secret(), &expected)
                 .await?;
             told.account((rules.subject)(&claims)).map_err(error_of)?;
+            shown = Some(shown_by(id_token, &claims)?);
             told.claims = (rules.claims)(claims);
             proof = Some(Proof::IdToken);
         }
@@ -118,6 +122,7 @@ impl App {
             connection,
             external,
             tokens,
+            shown,
         })))
     }
 
@@ -155,15 +160,29 @@ impl App {
 
 /// Where the keys are that sign ID tokens of this network, and whose they are.
 fn keys_of(at: &At<'_>, issuer: Issuer) -> (KeySource, ExpectedIssuer) {
-    let (url, issuer) = match issuer {
-        Issuer::Fixed { issuer, discovery } => (discovery.to_owned(), ExpectedIssuer::Exactly(issuer.to_owned())),
-        Issuer::OfDirectory => (oidc::DIRECTORIES.to_owned(), ExpectedIssuer::OfDirectory),
+    let discovery = |url: &str| KeySource::Discovery(at.address(url));
+    match issuer {
+        Issuer::Fixed { issuer, discovery: url } => (discovery(url), ExpectedIssuer::Exactly(issuer.to_owned())),
+        Issuer::OfDirectory => (discovery(oidc::DIRECTORIES), ExpectedIssuer::OfDirectory),
         Issuer::OfConnection => {
-            let issuer = at.connection.issuer.clone();
-            (oidc::metadata_of(&issuer), ExpectedIssuer::Exactly(issuer))
+            let issuer = &at.connection.issuer;
+            let source = match (at.option("jwks_uri"), at.option("discovery_url")) {
+                (Some(url), _) => KeySource::Keys(url.to_owned()),
+                (None, Some(url)) => KeySource::Discovery(url.to_owned()),
+                (None, None) => discovery(&oidc::metadata_of(issuer)),
+            };
+            (source, ExpectedIssuer::Exactly(issuer.clone()))
         }
-    };
-    (KeySource::Discovery(at.address(&url)), issuer)
+    }
+}
+
+/// What is known of an ID token that was verified.
+fn shown_by(id_token: &SecretString, claims: &Object) -> Result<ShownIdToken> {
+    let seconds = claims.get("iat").and_then(Value::as_f64).unwrap_or_default();
+    Ok(ShownIdToken {
+        token: Digest::of(id_token.expose_secret().as_bytes()),
+        issued_at: Timestamp::from_second(seconds as i64).map_err(Error::internal)?,
+    })
 }
 
 /// What is asked of a bare token, if there is one and the network can tell.

@@ -33,8 +33,9 @@ pub enum Connection {
         /// Where its secret is; - for standard input
         #[arg(long, value_name = "FILE")]
         client_secret_file: Option<PathBuf>,
-        /// What the provider is like, for oidc, oauth2 and oauth1: introspection_endpoint,
-        /// userinfo_endpoint, profile_endpoint or subject_claim; may be given several times
+        /// What the provider is like, for oidc, oauth2 and oauth1: discovery_url, jwks_uri,
+        /// introspection_endpoint, userinfo_endpoint, profile_endpoint or subject_claim; may be
+        /// given several times
         #[arg(long = "option", value_name = "NAME=VALUE", value_parser = option)]
         options: Vec<(String, String)>,
         /// Print one JSON object
@@ -99,7 +100,9 @@ impl Connection {
 
 /// An option that describes a provider.
 fn option(text: &str) -> Result<(String, String), String> {
-    const NAMES: [&str; 4] = [
+    const NAMES: [&str; 6] = [
+        "discovery_url",
+        "jwks_uri",
         "introspection_endpoint",
         "userinfo_endpoint",
         "profile_endpoint",

@@ -62,6 +62,8 @@ pub struct Settings {
     pub link_unknown: LinkUnknown,
     /// The oldest ID token that proves a second account, in seconds since it was issued.
     pub link_with_max_age: u32,
+    /// The oldest ID token of a network by which an account comes to be somebody's, likewise.
+    pub id_token_max_age: u32,
     /// How many identities people may give themselves; no bound for who acts for the tenant.
     pub identities_per_user: u32,
     /// Whether Knodes clients may send their secret in the query string.
@@ -99,6 +101,7 @@ impl Default for Settings {
         Self {
             link_unknown: LinkUnknown::default(),
             link_with_max_age: 3600,
+            id_token_max_age: 600,
             identities_per_user: 50,
             query_secrets: true,
             tokenless_connect: true,
@@ -119,10 +122,14 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The greatest age that a proof may be allowed, in seconds.
+    pub const OLDEST_PROOF: u32 = 3600;
+
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 17] = [
+    pub const NAMES: [&str; 18] = [
         "link_unknown",
         "link_with_max_age",
+        "id_token_max_age",
         "identities_per_user",
         "query_secrets",
         "tokenless_connect",
@@ -153,11 +160,15 @@ impl Settings {
                     _ => return Err(Error::invalid(name.to_owned(), "takes refuse or create")),
                 };
             }
-            "link_with_max_age" => {
-                self.link_with_max_age = match value.parse() {
-                    Ok(seconds @ 1..=3600) => seconds,
+            "link_with_max_age" | "id_token_max_age" => {
+                let seconds = match value.parse() {
+                    Ok(seconds @ 1..=Self::OLDEST_PROOF) => seconds,
                     _ => return Err(Error::invalid(name.to_owned(), "takes seconds, 1 to 3600")),
                 };
+                match name {
+                    "link_with_max_age" => self.link_with_max_age = seconds,
+                    _ => self.id_token_max_age = seconds,
+                }
             }
             "log_retention_days" => {
                 self.log_retention_days = match value.parse() {

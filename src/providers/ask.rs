@@ -9,7 +9,9 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Question;
+use super::{At, Question};
+use crate::domain::TokenSet;
+use crate::secret::ExposeSecret;
 
 /// What RFC 3986, 2.3 leaves as it is.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -26,6 +28,12 @@ pub fn pairs(pairs: &[(&str, &str)]) -> String {
         .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
         .collect();
     written.join("&")
+}
+
+/// Asks, as who bears the access token, for what is at this address of a network.
+pub fn bearing(at: &At<'_>, tokens: &TokenSet, url: &str) -> Option<Question> {
+    let token = tokens.access_token.as_ref()?.expose_secret();
+    get(&at.address(url)).bearer(token).finish()
 }
 
 /// A question under way.

@@ -5,31 +5,20 @@ use serde_json::Value;
 use super::{Answer, At, Bare, Endpoints, Inquiry, Network, Told, Unproved, ask, id_text};
 use crate::domain::Object;
 use crate::error::NetworkRefusal;
-use crate::secret::ExposeSecret;
 
 pub(super) static DISCORD: Network = Network {
     id: "discord",
     name: "Discord",
     bare: Bare::Asked(&[
         Inquiry {
-            ask: |at, tokens, _| {
-                let token = tokens.access_token.as_ref()?.expose_secret();
-                ask::get(&at.address("https://discord.com/api/v10/oauth2/@me"))
-                    .bearer(token)
-                    .finish()
-            },
+            ask: |at, tokens, _| ask::bearing(at, tokens, "https://discord.com/api/v10/oauth2/@me"),
             read: authorization,
         },
         Inquiry {
             // Only this one tells the address.
             ask: |at, tokens, told| {
-                let token = tokens.access_token.as_ref()?.expose_secret();
                 let asked = told.scopes.iter().any(|scope| scope == "email");
-                asked.then(|| {
-                    ask::get(&at.address("https://discord.com/api/v10/users/@me"))
-                        .bearer(token)
-                        .finish()
-                })?
+                asked.then(|| ask::bearing(at, tokens, "https://discord.com/api/v10/users/@me"))?
             },
             read: |_, answer, told| person(answer.accepted()?, told),
         },

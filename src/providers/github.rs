@@ -28,12 +28,7 @@ pub(super) static GITHUB: Network = Network {
             read: checked,
         },
         Inquiry {
-            ask: |at, tokens, _| {
-                let token = tokens.access_token.as_ref()?.expose_secret();
-                ask::get(&at.address("https://api.github.com/user"))
-                    .bearer(token)
-                    .finish()
-            },
+            ask: |at, tokens, _| ask::bearing(at, tokens, "https://api.github.com/user"),
             read: |_, answer, told| person(answer.accepted()?, told),
         },
     ]),

@@ -8,28 +8,17 @@ use super::{
     Answer, At, Bare, Endpoints, IdTokens, Inquiry, Issuer, Network, Told, Unproved, ask, id_text, standard_claims,
     whole,
 };
-use crate::secret::ExposeSecret;
 
 pub(super) static GITLAB: Network = Network {
     id: "gitlab",
     name: "GitLab",
     bare: Bare::Asked(&[
         Inquiry {
-            ask: |at, tokens, _| {
-                let token = tokens.access_token.as_ref()?.expose_secret();
-                ask::get(&at.address("https://gitlab.com/oauth/token/info"))
-                    .bearer(token)
-                    .finish()
-            },
+            ask: |at, tokens, _| ask::bearing(at, tokens, "https://gitlab.com/oauth/token/info"),
             read: info,
         },
         Inquiry {
-            ask: |at, tokens, _| {
-                let token = tokens.access_token.as_ref()?.expose_secret();
-                ask::get(&at.address("https://gitlab.com/oauth/userinfo"))
-                    .bearer(token)
-                    .finish()
-            },
+            ask: |at, tokens, _| ask::bearing(at, tokens, "https://gitlab.com/oauth/userinfo"),
             read: super::user_info,
         },
     ]),

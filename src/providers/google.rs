@@ -25,12 +25,7 @@ pub(super) static GOOGLE: Network = Network {
             read: token_info,
         },
         Inquiry {
-            ask: |at, tokens, _| {
-                let token = tokens.access_token.as_ref()?.expose_secret();
-                ask::get(&at.address("https://openidconnect.googleapis.com/v1/userinfo"))
-                    .bearer(token)
-                    .finish()
-            },
+            ask: |at, tokens, _| ask::bearing(at, tokens, "https://openidconnect.googleapis.com/v1/userinfo"),
             read: super::user_info,
         },
     ]),

@@ -26,12 +26,7 @@ pub(super) static LINKEDIN: Network = Network {
             read: introspected,
         },
         Inquiry {
-            ask: |at, tokens, _| {
-                let token = tokens.access_token.as_ref()?.expose_secret();
-                ask::get(&at.address("https://api.linkedin.com/v2/userinfo"))
-                    .bearer(token)
-                    .finish()
-            },
+            ask: |at, tokens, _| ask::bearing(at, tokens, "https://api.linkedin.com/v2/userinfo"),
             read: super::user_info,
         },
     ]),

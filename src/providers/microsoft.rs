@@ -2,7 +2,9 @@
 //!
 //! The subject is `oid.tid`, person and directory, as Microsoft's own libraries write it: `sub` differs from
 //! application to application, and `email`, `upn` and `preferred_username` are what a directory's owner says
-//! (LNK-06). An address counts as verified only with `xms_edov`.
+//! (LNK-06). An address counts as verified only with `xms_edov`, which applications have to ask for
+//! and which says that the directory owns the address's domain. It is documented as a Boolean;
+//! tokens with `1` and with texts have been seen.
 
 use serde_json::Value;
 
@@ -36,9 +38,46 @@ fn subject(claims: &Object) -> Option<String> {
 fn claims(claims: Object) -> Object {
     let mut kept = standard_claims(&claims);
     kept.shift_remove("email_verified");
-    let owns_domain = claims.get("xms_edov");
-    if owns_domain == Some(&Value::Bool(true)) || owns_domain.is_some_and(|value| value == "true") {
+    if claims.get("xms_edov").is_some_and(is_yes) {
         kept.insert("email_verified".to_owned(), Value::Bool(true));
     }
     kept
+}
+
+fn is_yes(value: &Value) -> bool {
+    match value {
+        Value::Bool(yes) => *yes,
+        Value::Number(number) => number.as_u64() == Some(1),
+        Value::String(text) => matches!(text.as_str(), "true" | "1"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn sec_lnk_06_an_address_is_verified_by_whose_domain_it_is() {
+        for (said, verified) in [
+            (json!(true), true),
+            (json!("true"), true),
+            (json!(1), true),
+            (json!("1"), true),
+            (json!(false), false),
+            (json!("false"), false),
+            (json!("True"), false),
+            (json!(0), false),
+            (json!(1.5), false),
+            (json!(-1), false),
+            (json!(null), false),
+            (json!([true]), false),
+        ] {
+            let token = json!({"email": "mira@x.example", "email_verified": true, "xms_edov": said});
+            let kept = claims(token.as_object().cloned().unwrap_or_default());
+            assert_eq!(kept.get("email_verified").is_some(), verified, "{said}");
+        }
+    }
 }

@@ -114,6 +114,7 @@ fn make_account(world: &World, mut members: Members) -> Done {
     account.username = members.text("username")?.unwrap_or(account.username);
     account.email = members.text("email")?.or(account.email);
     account.email_verified = members.flag("email_verified")?.unwrap_or(account.email_verified);
+    account.owns_domain = members.flag("owns_domain")?.or(account.owns_domain);
     account.picture = members.text("picture")?.or(account.picture);
     account.organisation = members.text("organisation")?.unwrap_or(account.organisation);
     account.contacts = members.list("contacts")?.map_or(account.contacts, Arc::new);

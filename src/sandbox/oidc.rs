@@ -133,8 +133,9 @@ fn claims(world: &World, network: Network, about: &About<'_>) -> serde_json::Map
     if let Some(email) = &account.email {
         put(json!({"email": email}));
         match network {
-            // Microsoft does not say whether it has verified the address.
-            Network::Microsoft => {}
+            // Microsoft does not say whether it has verified the address, and whose its domain is only to
+            // applications that ask.
+            Network::Microsoft => put(json!({"xms_edov": account.owns_domain})),
             // Apple says it as a text or as a Boolean.
             Network::Apple => put(json!({"email_verified": account.email_verified.to_string()})),
             _ => put(json!({"email_verified": account.email_verified})),

@@ -34,6 +34,9 @@ pub struct Account {
     pub email: Option<String>,
     /// Whether the network has verified the address.
     pub email_verified: bool,
+    /// Microsoft: whether the organisation has shown that the domain of the address is its own; nothing where
+    /// the application does not ask for the claim that tells.
+    pub owns_domain: Option<bool>,
     /// A picture of its owner.
     pub picture: Option<String>,
     /// The organisation that it belongs to: Microsoft's tenant, Slack's team.
@@ -208,6 +211,7 @@ impl State {
     fn told(&self, network: Network, mut account: Account) -> Account {
         if self.wrong.contains(&(network, WrongFact::EmailVerified)) {
             account.email_verified = !account.email_verified;
+            account.owns_domain = account.owns_domain.map(|owns| !owns);
         }
         if self.wrong.contains(&(network, WrongFact::Subject)) {
             account.id = other_id(&account.id);
@@ -404,6 +408,7 @@ impl World {
             username: format!("somebody{}", spelling::letters(&*self.random, 6).to_lowercase()),
             email: None,
             email_verified: false,
+            owns_domain: None,
             picture: None,
             organisation,
             contacts: Arc::default(),

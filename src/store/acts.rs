@@ -159,6 +159,8 @@ pub struct NewIdentity {
     pub tokens: Option<Sealed>,
     /// What it logs in with, if it is of a database connection.
     pub login: Login,
+    /// The token that shows it, if that makes it one user's only.
+    pub spend: Option<Spend>,
 }
 
 /// Everything that a new user is born with.
@@ -191,6 +193,8 @@ pub enum Created {
     LoginTaken(LoginKind),
     /// Another primary of the same provider has this subject, at another connection.
     BirthplaceTaken,
+    /// The token that shows an identity was used for another user.
+    Spent,
     /// The idempotency key was used.
     Repeated(Repeated),
 }
@@ -248,6 +252,8 @@ pub enum Linked {
     OtherKey,
     /// What a dialect keeps with the user is not what it was: change that.
     OtherBag,
+    /// The token that shows it was used for another user.
+    Spent,
     /// The idempotency key was used.
     Repeated(Repeated),
 }
@@ -407,7 +413,7 @@ pub struct Spend {
     pub token: Digest,
     /// How long its use is remembered: until it has expired anyway.
     pub until: Timestamp,
-    /// For which pair it was used: the digest of both spelled ids.
+    /// For whom it was used: the digest of both spelled ids, or of the only one.
     pub pair: Digest,
 }
 

@@ -8,6 +8,7 @@
 
 pub mod body;
 pub mod caller;
+pub mod cors;
 pub mod deadline;
 pub mod fault;
 pub mod fields;

@@ -19,19 +19,24 @@ use crate::support::tokens::Mint;
 const INPUTS: &str = include_str!("../data/hostile_inputs.toml");
 const WIRE: &str = include_str!("../data/hostile_wire.toml");
 
-/// Inputs that no row plays, and where they are or why they are not due.
-const ELSEWHERE: &[(std::ops::RangeInclusive<u32>, &str)] = &[
-    (68..=68, "no route takes a date before Knodes' is built"),
-    (80..=80, "no mail is sent; the same name is refused as D-84"),
-    (90..=97, "there are no templates"),
-    (
-        113..=127,
-        "played with networks that answer: tests/it/kii/links.rs, tests/it/knodes, tests/it/providers",
-    ),
-    (129..=129, "played with networks that fail: tests/it/providers"),
-    (146..=146, "played with a clock: sec_api_12 in tests/it/web/slow.rs"),
-    (147..=147, "HTTP/1.1 only: docs/decisions/0003-http-1-only.md"),
-];
+/// Inputs that no row plays: which tests do, because they take more than a request, or why none is due.
+const ELSEWHERE: &str = include_str!("../data/hostile_elsewhere.toml");
+
+#[derive(Deserialize)]
+struct Elsewhere {
+    inputs: Vec<Place>,
+}
+
+/// Where inputs are played that have no row.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    ids: Vec<u32>,
+    #[serde(default)]
+    tests: Vec<String>,
+    #[serde(default)]
+    not_due: String,
+}
 
 #[derive(Deserialize)]
 struct Corpus {
@@ -405,14 +410,23 @@ fn every_hostile_input_that_is_due_has_a_row() {
     };
     let mut played = ids(INPUTS);
     played.extend(ids(WIRE));
+    let elsewhere: Elsewhere = toml::from_str(ELSEWHERE).unwrap();
     let missing: Vec<u32> = (48..=149)
         .filter(|n| !played.contains(&format!("D-{n}")))
-        .filter(|n| !ELSEWHERE.iter().any(|(numbers, _)| numbers.contains(n)))
+        .filter(|n| !elsewhere.inputs.iter().any(|place| place.ids.contains(n)))
         .collect();
-    assert!(missing.is_empty(), "without a row or a reason: {missing:?}");
-    let both: Vec<_> = ELSEWHERE
-        .iter()
-        .filter(|(numbers, _)| numbers.clone().any(|n| played.contains(&format!("D-{n}"))))
-        .collect();
-    assert!(both.is_empty(), "they have rows: {both:?}");
+    assert!(missing.is_empty(), "without a row, a test or a reason: {missing:?}");
+    let tests = crate::house::auth0::tests();
+    for Place {
+        ids,
+        tests: named,
+        not_due,
+    } in &elsewhere.inputs
+    {
+        let both = ids.iter().any(|n| played.contains(&format!("D-{n}")));
+        assert!(!both, "{ids:?}: there is a row");
+        assert_ne!(named.is_empty(), not_due.is_empty(), "{ids:?}: tests or a reason");
+        let gone: Vec<_> = named.iter().filter(|name| !tests.contains(*name)).collect();
+        assert!(gone.is_empty(), "{ids:?}: no test is called {gone:?}");
+    }
 }

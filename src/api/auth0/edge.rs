@@ -13,27 +13,28 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::error::Problem;
 use super::oauth_error::OAuthProblem;
 use crate::app::App;
 use crate::domain::Quota;
 use crate::id::ClientId;
+use crate::web::cors::Preflight;
 use crate::web::{Arrival, Refusal};
 
 static LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 static REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 static RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH, DELETE");
-const HEADERS: HeaderValue = HeaderValue::from_static("Authorization, Content-Type, Auth0-Client");
+/// An origin that is taken off a client is refused as soon as this ends.
+const PREFLIGHT: Preflight = Preflight {
+    methods: "GET, POST, PATCH, DELETE",
+    headers: "Authorization, Content-Type, Auth0-Client",
+    seconds: "60",
+};
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After");
-
-/// How long browsers may go by the answer to a preflight, in seconds: an origin that is taken
-/// off a client is refused as soon.
-const PREFLIGHT_FOR: HeaderValue = HeaderValue::from_static("60");
 
 /// For which client a request was, as an extension of its answer.
 #[derive(Debug, Clone, Copy)]
@@ -48,13 +49,10 @@ struct Seen {
 
 impl Seen {
     fn of(request: &Request) -> Self {
-        let headers = request.headers();
-        let origin = only(headers, &header::ORIGIN);
+        let origin = only(request.headers(), &header::ORIGIN);
         Self {
             peer: request.extensions().get::<Arrival>().map(|arrival| arrival.peer.ip()),
-            is_preflight: request.method() == Method::OPTIONS
-                && origin.is_some()
-                && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
+            is_preflight: origin.is_some() && Preflight::is(request),
             origin,
         }
     }
@@ -64,7 +62,7 @@ impl Seen {
 pub async fn management(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let seen = Seen::of(&request);
     let (mut response, counted) = match seen.peer.map(|peer| app.admit_address(peer)).transpose() {
-        Ok(quota) if seen.is_preflight => (preflight(), quota),
+        Ok(quota) if seen.is_preflight => (PREFLIGHT.answer(), quota),
         Ok(quota) => (next.run(request).await, quota),
         Err(error) => (Problem::from(error).into_response(), None),
     };
@@ -78,7 +76,7 @@ pub async fn management(State(app): State<Arc<App>>, request: Request, next: Nex
 pub async fn oauth(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let seen = Seen::of(&request);
     let mut response = match seen.peer.map(|peer| app.admit_address(peer)).transpose() {
-        Ok(_) if seen.is_preflight => preflight(),
+        Ok(_) if seen.is_preflight => PREFLIGHT.answer(),
         Ok(_) => next.run(request).await,
         Err(error) => OAuthProblem::from(error).into_response(),
     };
@@ -107,15 +105,6 @@ fn show(quota: Quota, response: &mut Response) {
     headers.insert(RESET.clone(), HeaderValue::from(quota.reset));
 }
 
-fn preflight() -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_FOR);
-    response
-}
-
 /// Lets a page of this origin read the answer, if the client has registered it. Never for all
 /// origins, and never with cookies, of which there are none.
 async fn allow(app: &App, seen: Seen, response: &mut Response) {
@@ -134,11 +123,7 @@ async fn allow(app: &App, seen: Seen, response: &mut Response) {
                 headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
             }
         }
-        _ => {
-            headers.remove(header::ACCESS_CONTROL_ALLOW_METHODS);
-            headers.remove(header::ACCESS_CONTROL_ALLOW_HEADERS);
-            headers.remove(header::ACCESS_CONTROL_MAX_AGE);
-        }
+        _ => Preflight::withdraw(response),
     }
 }
 

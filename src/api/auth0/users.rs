@@ -55,7 +55,11 @@ pub async fn find(
     query.finish()?;
     let found = app.find_user(&caller, &names::user(&id)).await?;
     let (shown, secrets) = show(&app, &caller, &found).await?;
-    Ok(answer(&selection.of(shown), secrets))
+    let mut response = wire::json(StatusCode::OK, &selection.of(shown));
+    if secrets == Secrets::Some {
+        response.extensions_mut().insert(ShowsSecrets);
+    }
+    Ok(response)
 }
 
 /// `PATCH /api/v2/users/{id}`.
@@ -111,8 +115,8 @@ pub async fn list(
         count: offset.totals,
     };
     let (found, total) = app.search_users(&caller, search).await?;
-    let (shown, secrets) = show_all(&app, &caller, &found, &selection).await?;
-    Ok(answer(&offset.answer("users", shown, total), secrets))
+    let shown = show_all(&app, &caller, &found, &selection).await?;
+    Ok(wire::json(StatusCode::OK, &offset.answer("users", shown, total)))
 }
 
 /// `GET /api/v2/users-by-email`.
@@ -128,8 +132,8 @@ pub async fn list_by_email(
         return Err(refused("email", Reason::Format("email")).into());
     }
     let found = app.list_users_by_email(&caller, &email).await?;
-    let (shown, secrets) = show_all(&app, &caller, &found, &selection).await?;
-    Ok(answer(&Value::Array(shown), secrets))
+    let shown = show_all(&app, &caller, &found, &selection).await?;
+    Ok(wire::json(StatusCode::OK, &Value::Array(shown)))
 }
 
 /// Whether secrets are in an answer.
@@ -139,38 +143,32 @@ enum Secrets {
     None,
 }
 
-/// An answer, which says of itself whether it holds secrets.
-fn answer(shown: &Value, secrets: Secrets) -> Response {
-    let mut response = wire::json(StatusCode::OK, shown);
-    if secrets == Secrets::Some {
-        response.extensions_mut().insert(ShowsSecrets);
-    }
-    response
-}
-
+/// Each of several users, without tokens: those are shown with one user that is asked for, and nowhere else (VLT-07).
 async fn show_all(
     app: &App,
     caller: &Caller,
     found: &[UserWithIdentities],
     selection: &Selection,
-) -> Result<(Vec<Value>, Secrets), Problem> {
-    let (mut all, mut any) = (Vec::with_capacity(found.len()), Secrets::None);
+) -> Result<Vec<Value>, Error> {
+    let mut all = Vec::with_capacity(found.len());
     for found in found {
-        let (shown, secrets) = show(app, caller, found).await?;
-        all.push(selection.of(shown));
-        any = if secrets == Secrets::Some { secrets } else { any };
+        all.push(selection.of(show_plain(app, caller, found).await?));
     }
-    Ok((all, any))
+    Ok(all)
 }
 
-/// A user as an act has left her, without tokens.
-async fn show_changed(app: &App, caller: &Caller, changed: &UserWithIdentities) -> Result<Object, Error> {
+/// A user, without tokens.
+async fn show_plain(app: &App, caller: &Caller, found: &UserWithIdentities) -> Result<Object, Error> {
     let tokens = Tokens {
         now: app.now(),
         ..Tokens::default()
     };
-    let names = Names::of(app, caller.tenant, changed).await.map_err(Error::after_act)?;
-    Ok(wire::user(&names, changed, &tokens))
+    Ok(wire::user(&Names::of(app, caller.tenant, found).await?, found, &tokens))
+}
+
+/// A user as an act has left her, without tokens.
+async fn show_changed(app: &App, caller: &Caller, changed: &UserWithIdentities) -> Result<Object, Error> {
+    show_plain(app, caller, changed).await.map_err(Error::after_act)
 }
 
 /// A user, with the tokens of her identities for those who may see them.

@@ -104,34 +104,38 @@ fn code(app: &App, asking: &Asking, user: UserId, kind: Kind, to_prove: &ToProve
     app.code_for(asking.tenant, user, &words, DIGITS)
 }
 
-/// Gives a user an address: at once when it need not be verified or the administrator says that it is.
-#[expect(clippy::too_many_arguments, reason = "one change of two things by what both are")]
-pub fn set(
-    app: &App,
-    settings: &Settings,
-    kind: Kind,
-    address: &str,
-    verified: Option<bool>,
-    found: &UserWithIdentities,
-    bag: &mut Bag,
-    changes: &mut UserChanges,
-) {
-    let profile = &found.user.profile;
-    let is_same = kind.is(profile) == Some(address);
-    let verified = verified.unwrap_or(!kind.must_be_verified(settings) || (is_same && kind.is_verified(profile)));
-    let to_prove = kind.to_prove(bag);
-    if verified {
-        *to_prove = None;
-    } else if to_prove.as_ref().is_none_or(|waiting| waiting.address != address) {
-        *to_prove = Some(ToProve::new(app, address));
-    }
-    // One that is proved stays until the new one is.
-    if verified || !kind.is_verified(profile) {
-        if !is_same {
-            changes.texts.push((kind.text(), Some(address.to_owned())));
+/// A user whose addresses change, and what comes of that.
+pub struct Changing<'a> {
+    /// What the application wants of addresses.
+    pub settings: &'a Settings,
+    /// What she is.
+    pub profile: &'a Profile,
+    /// What this interface keeps with her from then on.
+    pub bag: &'a mut Bag,
+    /// What becomes of her.
+    pub changes: &'a mut UserChanges,
+}
+
+impl Changing<'_> {
+    /// Gives her an address: at once when it need not be verified or the administrator says that it is.
+    pub fn set(&mut self, app: &App, kind: Kind, address: &str, verified: Option<bool>) {
+        let (profile, settings) = (self.profile, self.settings);
+        let is_same = kind.is(profile) == Some(address);
+        let verified = verified.unwrap_or(!kind.must_be_verified(settings) || (is_same && kind.is_verified(profile)));
+        let to_prove = kind.to_prove(self.bag);
+        if verified {
+            *to_prove = None;
+        } else if to_prove.as_ref().is_none_or(|waiting| waiting.address != address) {
+            *to_prove = Some(ToProve::new(app, address));
         }
-        if !is_same || verified != kind.is_verified(profile) {
-            kind.set_verified(changes, verified);
+        // One that is proved stays until the new one is.
+        if verified || !kind.is_verified(profile) {
+            if !is_same {
+                self.changes.texts.push((kind.text(), Some(address.to_owned())));
+            }
+            if !is_same || verified != kind.is_verified(profile) {
+                kind.set_verified(self.changes, verified);
+            }
         }
     }
 }
@@ -271,7 +275,13 @@ pub async fn put(
             ));
         }
         let mut changes = UserChanges::default();
-        set(app, &settings, kind, &address, verified, found, bag, &mut changes);
+        let mut changing = Changing {
+            settings: &settings,
+            profile: &found.user.profile,
+            bag,
+            changes: &mut changes,
+        };
+        changing.set(app, kind, &address, verified);
         Ok(changes)
     })
     .await;

@@ -9,27 +9,24 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, header};
 
 use super::error::Problem;
 use crate::app::App;
+use crate::web::cors::Preflight;
 use crate::web::{Arrival, Refusal};
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
-const HEADERS: HeaderValue =
-    HeaderValue::from_static("Accept, Authorization, Content-Type, X-Kii-AppID, X-Kii-AppKey, X-Kii-SDK");
-
-/// How long browsers may go by the answer to a preflight, in seconds.
-const PREFLIGHT_FOR: HeaderValue = HeaderValue::from_static("3600");
+const PREFLIGHT: Preflight = Preflight {
+    methods: "GET, POST, PUT, PATCH, DELETE",
+    headers: "Accept, Authorization, Content-Type, X-Kii-AppID, X-Kii-AppKey, X-Kii-SDK",
+    seconds: "3600",
+};
 
 /// Counts requests, and tells browsers.
 pub async fn edge(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Arrival>().map(|arrival| arrival.peer.ip());
-    let is_preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ORIGIN)
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match peer.map(|peer| app.admit_address(peer)).transpose() {
-        Ok(_) if is_preflight => preflight(),
+        Ok(_) if Preflight::is(&request) => PREFLIGHT.answer(),
         Ok(_) => next.run(request).await,
         Err(error) => Problem::from(error).into_response(),
     };
@@ -39,15 +36,6 @@ pub async fn edge(State(app): State<Arc<App>>, request: Request, next: Next) -> 
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("Location, Retry-After"),
     );
-    response
-}
-
-fn preflight() -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_FOR);
     response
 }
 

@@ -11,7 +11,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use super::addresses::{self, Kind};
+use super::addresses::{self, Changing, Kind};
 use super::bag::{self, Bag};
 use super::caller::{Asking, app_id};
 use super::error::{Problem, field_of};
@@ -256,12 +256,18 @@ fn changes(
             changes.texts.push((text, value.clone()));
         }
     }
+    let mut changing = Changing {
+        settings,
+        profile,
+        bag: &mut *bag,
+        changes: &mut changes,
+    };
     if let Some(address) = &said.email {
-        addresses::set(app, settings, Kind::Email, address, None, found, bag, &mut changes);
+        changing.set(app, Kind::Email, address, None);
     }
     if let Some(number) = &said.phone {
         let verified = said.phone_verified.filter(|_| asking.is_admin());
-        addresses::set(app, settings, Kind::Phone, number, verified, found, bag, &mut changes);
+        changing.set(app, Kind::Phone, number, verified);
     }
     bag.country = said.country.clone().or(bag.country.take());
     bag.locale = said.locale.clone().or(bag.locale.take());

@@ -22,6 +22,7 @@ mod connect;
 mod customers;
 mod edge;
 mod error;
+mod exposed;
 mod kept;
 mod notices;
 mod params;

@@ -17,6 +17,7 @@ use http::{HeaderMap, Method, Uri, header};
 use serde_json::Value;
 
 use super::error::Problem;
+use super::exposed;
 use crate::app::App;
 use crate::domain::{Caller, Tenant};
 use crate::secret::SecretString;
@@ -50,12 +51,15 @@ impl FromRequest<Arc<App>> for Asked {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let uri = request.uri().clone();
         let headers = request.headers().clone();
-        let arrival = request.extensions().get::<Arrival>();
-        let origin = arrival.map_or_else(|| app.origins().first_issuer(), |arrival| arrival.origin.clone());
+        let arrival = request.extensions().get::<Arrival>().cloned();
+        let first = || app.origins().first_issuer();
+        let origin = arrival.as_ref().map_or_else(first, |arrival| arrival.origin.clone());
         let params = Params::read(request).await?;
         let (id, secret) = params.credentials(&headers)?;
         let (caller, tenant) = app.authenticate_customer(&id, &secret, &origin).await?;
-        if !tenant.settings.query_secrets && has_secret_in_query(&uri) {
+        let exposed = secrets_in_query(&uri);
+        exposed::tell(app, caller.client, &exposed, arrival.as_ref());
+        if !tenant.settings.query_secrets && !exposed.is_empty() {
             return Err(Problem::bad_request(
                 "secrets are not taken from the address here: send them in the body or by HTTP Basic",
             ));
@@ -189,11 +193,15 @@ impl Params {
 
 /// Whether a secret stands in an address.
 pub fn has_secret_in_query(uri: &Uri) -> bool {
+    !secrets_in_query(uri).is_empty()
+}
+
+/// What the secrets are called that stand in an address.
+fn secrets_in_query(uri: &Uri) -> Vec<&'static str> {
     // An address that cannot be read is refused before anybody looks at what it says.
     let pairs = query::pairs(uri).unwrap_or_default();
-    pairs
-        .iter()
-        .any(|(name, value)| SECRETS.contains(&name.as_str()) && !value.is_empty())
+    let stands = |secret: &&str| pairs.iter().any(|(name, value)| name == *secret && !value.is_empty());
+    SECRETS.into_iter().filter(stands).collect()
 }
 
 /// Name and password of HTTP Basic (RFC 7617); `None` for any other header.

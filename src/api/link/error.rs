@@ -60,6 +60,7 @@ fn spell(error: &Error) -> (StatusCode, &'static str) {
         Error::NetworkTaken => (StatusCode::CONFLICT, "network_taken"),
         Error::NetworkRefused(NetworkRefusal::CannotTell) => (StatusCode::BAD_REQUEST, "bare_token_refused"),
         Error::NetworkRefused(NetworkRefusal::SomeoneElse) => (StatusCode::BAD_REQUEST, "proof_mismatch"),
+        Error::NetworkRefused(NetworkRefusal::Replayed) => (StatusCode::CONFLICT, "token_replayed"),
         Error::NetworkRefused(_) => (StatusCode::BAD_REQUEST, "proof_rejected"),
         Error::Network(NetworkFault::TimedOut) => (StatusCode::GATEWAY_TIMEOUT, "provider_timeout"),
         Error::Network(NetworkFault::Busy) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),

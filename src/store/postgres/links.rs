@@ -56,6 +56,7 @@ impl Linking {
             && self.link.bag.is_none()
             && self.link.identity.login.names.is_empty()
             && self.link.identity.login.password.is_none()
+            && self.link.identity.spend.is_none()
     }
 }
 

@@ -58,6 +58,9 @@ fn create(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Ve
         if identities::insert(tx.sql(), tenant, user.id, position, user.updated_at, identity)?.is_none() {
             return Err(Stop::refused(Created::IdentityTaken));
         }
+        if !once::spend_for(tx, tenant, identity.spend.as_ref())? {
+            return Err(Stop::refused(Created::Spent));
+        }
     }
     terms::insert_user(tx.sql(), tenant, user.id)?;
     days::count_sign_up(tx, tenant, user.created_at)?;

@@ -110,7 +110,7 @@ fn refusal(sql: &dyn Sql, tenant: TenantId, line: u64, new: &NewUser, created: &
             "has a phone number that somebody logs in with at this connection"
         }
         Created::BirthplaceTaken => "is what somebody was born with at another connection of the same provider",
-        Created::Done | Created::Repeated(_) => "was not made",
+        Created::Done | Created::Spent | Created::Repeated(_) => "was not made",
     };
     Ok(Refusal {
         line,

@@ -53,6 +53,9 @@ fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verd
         let holder = identities::find(tx.sql(), tenant, key)?;
         return Err(Stop::refused(taken(link, holder)));
     };
+    if !once::spend_for(tx, tenant, link.identity.spend.as_ref())? {
+        return Err(Stop::refused(Linked::Spent));
+    }
     if !bags::change(tx.sql(), tenant, link.user, link.bag.as_ref())? {
         return Err(Stop::refused(Linked::OtherBag));
     }

@@ -12,11 +12,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::rows::{Json, Millis, Row, params};
-use super::{identities, users};
+use super::{identities, tenants, users};
 use crate::clock::Random;
-use crate::domain::{IdentityKey, Object, UserRef};
-use crate::id::{LogId, TenantId, UserId};
+use crate::domain::{Dialect, IdentityKey, Object, UserRef};
+use crate::id::{ClientId, LogId, TenantId, UserId};
 use crate::store::{About, Log, LogOrder, LogPage, Logs, NewLog, StoreResult};
+
+/// Dialects in which tenants act without clients.
+const DIALECTS: [Dialect; 2] = [Dialect::Kii, Dialect::Knodes];
 
 /// How many entries are forgotten in one act.
 const FORGOTTEN_AT_ONCE: u32 = 1_000;
@@ -108,6 +111,18 @@ fn find_person(sql: &dyn Sql, tenant: TenantId, which: &UserRef) -> StoreResult<
     Ok(None)
 }
 
+/// Whether there is this client, or the tenant for which it stands that has none in its dialect.
+fn is_there(sql: &dyn Sql, tenant: TenantId, client: ClientId) -> StoreResult<bool> {
+    let stands_for = |dialect: &Dialect| ClientId::of_dialect(tenant, dialect.name().as_bytes()) == client;
+    if DIALECTS.iter().any(stands_for) {
+        return Ok(tenants::find(sql, tenant)?.is_some());
+    }
+    sql.any(
+        "SELECT 1 FROM clients WHERE tenant = ?1 AND id = ?2",
+        params![tenant, client],
+    )
+}
+
 fn append(tx: &mut dyn Tx, new: &[NewLog], users: &[Option<UserId>]) -> Verdict<()> {
     let tenants: BTreeSet<TenantId> = new.iter().map(|log| log.tenant).collect();
     for tenant in tenants {
@@ -116,11 +131,7 @@ fn append(tx: &mut dyn Tx, new: &[NewLog], users: &[Option<UserId>]) -> Verdict<
     let mut last: HashMap<TenantId, LogId> = HashMap::new();
     for (log, user) in new.iter().zip(users) {
         let tenant = log.tenant;
-        let known = tx.sql().any(
-            "SELECT 1 FROM clients WHERE tenant = ?1 AND id = ?2",
-            params![tenant, log.client],
-        )?;
-        if log.client.tenant() != tenant || !known {
+        if log.client.tenant() != tenant || !is_there(tx.sql(), tenant, log.client)? {
             continue;
         }
         // An absorbed user is there as part of another.

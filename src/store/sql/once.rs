@@ -97,13 +97,31 @@ pub fn spend(tx: &mut dyn Tx, tenant: TenantId, spend: Option<&Spend>) -> StoreR
         "INSERT INTO spent_proofs (tenant, token, pair, ends_at) VALUES (?1, ?2, ?3, ?4)",
         params![tenant, spend.token, spend.pair, Millis(spend.until)],
     )?;
+    lose(tx, tenant, spend);
+    Ok(())
+}
+
+/// Spends a token that makes an account somebody's; `false` when it did so for another user.
+pub fn spend_for(tx: &mut dyn Tx, tenant: TenantId, spend: Option<&Spend>) -> StoreResult<bool> {
+    let Some(spend) = spend else { return Ok(true) };
+    // Who shows one token at two connections shows it twice, perhaps at the same time.
+    let is_first = tx.sql().run(
+        "INSERT INTO spent_proofs (tenant, token, pair, ends_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        params![tenant, spend.token, spend.pair, Millis(spend.until)],
+    )? == 1;
+    if is_first {
+        lose(tx, tenant, spend);
+    }
+    Ok(is_first || find_spent(tx.sql(), tenant, spend.token)? == Some(spend.pair))
+}
+
+fn lose(tx: &mut dyn Tx, tenant: TenantId, spend: &Spend) {
     tx.lose(Loss::Proof {
         tenant,
         token: spend.token,
         pair: spend.pair,
         until: spend.until,
     });
-    Ok(())
 }
 
 /// Forgets what has ended.

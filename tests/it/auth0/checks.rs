@@ -233,6 +233,10 @@ async fn check_16_tokens_are_for_those_who_may_see_them() {
         assert_eq!(identity["user_id"], 4242, "GitHub's ids are numbers");
         assert_eq!(identity["isSocial"], true);
     }
+    for list in ["/api/v2/users", "/api/v2/users-by-email?email=p%40x.example"] {
+        let listed = w.client.get(list).await.expect(200).text();
+        assert!(listed.contains("4242") && !listed.contains("canary"), "{listed}");
+    }
     let left = w.unlink("auth0|p", "github", "4242").await.expect(200);
     assert!(!left.text().contains("canary"));
     let split = w.client.get("/api/v2/users/github%7C4242").await.expect(200).json();

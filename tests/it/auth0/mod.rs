@@ -30,6 +30,8 @@ mod tenant;
 mod user_lists;
 mod users;
 
+pub use jobs::{follow, path_of, run_all};
+
 use std::sync::Arc;
 
 use oneself::domain::{Scope, Scopes};

@@ -2,7 +2,7 @@
 //!
 //! Each prints every place that breaks it, and what to do there.
 
-mod auth0;
+pub mod auth0;
 mod dependencies;
 mod directions;
 mod files;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 /// Every route that asks for a person or the administrator, with a user `U`.
-const GUARDED: [(&str, &str); 25] = [
+pub const GUARDED: [(&str, &str); 25] = [
     ("GET", "users/U"),
     ("POST", "users/U"),
     ("DELETE", "users/U"),

@@ -1,7 +1,7 @@
 //! Kii's interface, as its users see it. Tests that are checks of `api/kii.md`, section 15, have its number.
 
 mod addresses;
-mod doors;
+pub mod doors;
 mod links;
 mod social;
 mod tokens;

@@ -332,7 +332,7 @@ async fn an_address_book_is_the_users_own_and_takes_no_token() {
 async fn racing_connects_of_a_new_account_end_in_one_user() {
     let world = World::new().await;
     let account = world.account("facebook", "Rosa");
-    let connects: Vec<_> = (0..8)
+    let connects: Vec<_> = (0..100)
         .map(|_| {
             let client = world.server.client();
             let pairs = [

@@ -4,7 +4,7 @@
 mod checks;
 mod customers;
 mod decisions;
-mod requests;
+pub mod requests;
 mod secrets;
 mod users;
 

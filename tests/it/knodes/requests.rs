@@ -10,7 +10,7 @@ use crate::support::http::Reply;
 use crate::support::server::TestServer;
 
 /// Every route, in its canonical spelling.
-const ROUTES: [(&str, &str); 18] = [
+pub const ROUTES: [(&str, &str); 18] = [
     ("GET", "/customers"),
     ("GET", "/customers/{customer}"),
     ("POST", "/customers/connect"),

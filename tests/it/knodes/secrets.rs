@@ -231,3 +231,38 @@ async fn check_16_no_answer_holds_a_token_or_a_secret() {
         }
     }
 }
+
+#[tokio::test]
+async fn sec_api_06_secrets_in_an_address_are_listed_as_exposed() {
+    let world = World::new().await;
+    let reader = world.acme.tenant.client().await;
+    let listed = async || {
+        let logs = reader
+            .get("/api/v2/logs?q=type:depnote&sort=date:1")
+            .await
+            .expect(200)
+            .json();
+        let logs = logs.as_array().unwrap().clone();
+        assert!(!format!("{logs:?}").contains(&world.acme.secret));
+        let told = |log: &serde_json::Value| (log["details"]["exposed"].clone(), log["date"].clone());
+        logs.iter().map(told).collect::<Vec<_>>()
+    };
+    let began = world.server.app.now();
+    world.acme.post("/users/do_index.json", &[]).await;
+    let stranger = format!("/users.json?customer_id={}&customer_secret=wrong", world.acme.id);
+    world.acme.client.get(&stranger).await.expect(401);
+    assert_eq!(listed().await, [], "in a form, and of somebody else");
+    for _ in 0..3 {
+        world.acme.get("/users.json", &[]).await.expect(200);
+    }
+    world.set("query_secrets", "false").await;
+    world.acme.get("/users.json", &[("token", "t")]).await.expect(400);
+    world.server.advance(std::time::Duration::from_secs(3_600));
+    world.acme.get("/users.json", &[]).await.expect(400);
+    let told = listed().await;
+    let kinds: Vec<_> = told.iter().map(|(names, _)| names.clone()).collect();
+    let secret = json!(["customer_secret"]);
+    assert_eq!(kinds, [secret.clone(), json!(["token"]), secret]);
+    let first: jiff::Timestamp = told[0].1.as_str().unwrap().parse().unwrap();
+    assert_eq!(first.as_second(), began.as_second());
+}

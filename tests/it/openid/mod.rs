@@ -2,6 +2,7 @@
 //!
 //! The issuer is on loopback over plain HTTP, which only its one address is allowed.
 
+mod connections;
 mod keys;
 mod metadata;
 mod sets;

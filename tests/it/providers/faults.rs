@@ -141,3 +141,49 @@ async fn a_bearer_token_of_x_is_refused_though_it_opens_the_account() {
         .count();
     assert_eq!(asked, 0, "there is nothing to ask");
 }
+
+#[tokio::test]
+async fn d114_tokens_of_facebook_that_are_no_living_persons_prove_nothing() {
+    let w = World::named("facebook").await;
+    let user = w.user().await;
+    let token = |text: &str| json!({ "access_token": text });
+    let (expired, revoked) = (w.account(OURS), w.account(OURS));
+    w.networks.expire("facebook", &expired.id);
+    w.networks.revoke("facebook", &revoked.id);
+    let before = w.kept().await;
+    let application = format!("{}|{}", OURS.0, OURS.1);
+    for text in [&expired.access_token, &revoked.access_token, &application] {
+        let refused = w.prove(&user, token(text), None).await.expect(400).json();
+        assert_eq!(refused["code"], "proof_rejected", "{refused}");
+    }
+    w.networks.wrong("facebook", "token_type");
+    let page = w.account(OURS);
+    let refused = w.prove(&user, bare(&page), None).await.expect(400).json();
+    assert_eq!(refused["code"], "proof_rejected", "a page's: {refused}");
+    assert_eq!(w.kept().await, before);
+}
+
+#[tokio::test]
+async fn d116_a_token_of_twitter_proves_nothing_without_its_own_secret() {
+    let w = World::named("twitter").await;
+    let user = w.user().await;
+    let (mira, noah) = (w.account(OURS), w.account(OURS));
+    let pair = |secret: Option<&str>| match secret {
+        Some(secret) => json!({"access_token": mira.access_token, "token_secret": secret}),
+        None => json!({"access_token": mira.access_token}),
+    };
+    let before = w.kept().await;
+    for (secret, code) in [
+        (Some("wrong"), "proof_rejected"),
+        (noah.token_secret.as_deref(), "proof_rejected"),
+        (Some(""), "too_short"),
+        (None, "bare_token_refused"),
+    ] {
+        let refused = w.prove(&user, pair(secret), None).await.expect(400).json();
+        assert_eq!(refused["code"], code, "{secret:?}: {refused}");
+    }
+    assert_eq!(w.kept().await, before);
+    w.prove(&user, pair(mira.token_secret.as_deref()), None)
+        .await
+        .expect(201);
+}

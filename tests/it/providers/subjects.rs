@@ -82,3 +82,23 @@ async fn sec_lnk_06_an_address_of_another_directory_is_another_persons_and_not_v
     let (_, page) = w.kept().await;
     assert_eq!(page.as_array().unwrap().len(), 2, "{page}");
 }
+
+#[tokio::test]
+async fn sec_lnk_06_an_address_counts_as_verified_only_when_its_directory_owns_the_domain() {
+    let w = World::named("microsoft").await;
+    for (owns_domain, verified) in [
+        (json!(true), json!(true)),
+        (json!(false), Value::Null),
+        (Value::Null, Value::Null),
+    ] {
+        let mut about = json!({"name": "Mira Ito", "email": "mira@x.example", "email_verified": true,
+            "organisation": "11111111-1111-4111-8111-111111111111", "client_id": OURS.0});
+        if !owns_domain.is_null() {
+            about["owns_domain"] = owns_domain.clone();
+        }
+        let user = arrived(&w, &w.networks.account("microsoft", about)).await;
+        let profile = &user["identities"][1]["profile"];
+        assert_eq!(profile["email"], "mira@x.example", "{user}");
+        assert_eq!(profile["email_verified"], verified, "{owns_domain}: {user}");
+    }
+}

@@ -9,6 +9,7 @@ mod faults;
 mod fuzz;
 mod linking;
 mod sealed;
+mod shown;
 mod store;
 mod time;
 mod tokens;

@@ -231,3 +231,38 @@ async fn a_database_identity_is_linked_with_its_log_in() {
         .unwrap();
     assert_eq!(found.user, user);
 }
+
+#[tokio::test]
+async fn a_token_makes_an_account_one_users_only() {
+    let w = World::new().await;
+    let (user, other) = (w.make_user().await, w.make_user().await);
+    let spend = |user: &dyn std::fmt::Display| Spend {
+        token: Digest::of(b"token"),
+        until: w.now() + jiff::SignedDuration::from_hours(1),
+        pair: Digest::of(user.to_string().as_bytes()),
+    };
+    let shown = |user: &dyn std::fmt::Display, subject: &str| NewIdentity {
+        spend: Some(spend(user)),
+        ..w.identity(&w.google, subject)
+    };
+    let act = async |link| w.store.link(w.tenant, link).await.unwrap();
+    let mine = w.attach(user, shown(&user, "1")).await;
+    assert_eq!(act(w.link(other, shown(&other, "1"))).await, Linked::Taken);
+    assert_eq!(act(w.link(user, shown(&user, "1"))).await, Linked::AlreadyYours(mine));
+    let found = w.store.find_spent(w.tenant, Digest::of(b"token")).await.unwrap();
+    assert_eq!(found, Some(spend(&user).pair));
+
+    let (before, events) = (w.get(other).await, w.events().await.len());
+    assert_eq!(act(w.link(other, shown(&other, "2"))).await, Linked::Spent);
+    let mut new = w.new_user();
+    new.more = vec![shown(&new.user.id, "2")];
+    assert_eq!(w.store.create_user(w.tenant, new).await.unwrap(), Created::Spent);
+    assert_eq!(w.get(other).await, before);
+    assert_eq!(w.events().await.len(), events);
+    assert_eq!(w.resolve(&w.google, "2").await, None);
+    w.attach(user, shown(&user, "2")).await;
+
+    w.clock.advance(Duration::from_secs(3600));
+    assert_eq!(w.store.forget_ended(w.now()).await.unwrap(), 1);
+    w.attach(other, shown(&other, "3")).await;
+}

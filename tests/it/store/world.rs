@@ -146,6 +146,7 @@ impl World {
             proved_by: Actor::Operator,
             tokens: None,
             login: Login::default(),
+            spend: None,
         }
     }
 

@@ -114,6 +114,7 @@ impl People {
             proved_by: Actor::Operator,
             tokens: None,
             login: Login::default(),
+            spend: None,
         }
     }
 
