@@ -148,7 +148,7 @@ impl App {
     /// the connection, or of an identity that nobody has and that is not to be attached;
     /// [`Error::Invalid`] naming the part of the account that cannot be used;
     /// [`Error::PrimaryIdentity`] when it is what the user was born with and `on_same` refuses;
-    /// [`Error::IdentityTaken`]; [`Error::NetworkTaken`]; [`Error::SecondaryRefused`] when its user cannot be absorbed;
+    /// [`Error::IdentityTaken`]; [`Error::IdentityErased`]; [`Error::NetworkTaken`]; [`Error::SecondaryRefused`] when its user cannot be absorbed;
     /// [`Error::LimitReached`] when a person would have more than her tenant lets her; [`Error::Blocked`], which
     /// only those learn who act for the tenant, when its user is; [`Error::KeyReused`].
     pub async fn link(&self, caller: &Caller, request: LinkRequest) -> Result<LinkOutcome> {
@@ -288,7 +288,12 @@ impl App {
                 &account.tokens,
             )
             .await?;
+        let key_of_account = account.external.key();
+        let unless_marked = self
+            .refused_mark(caller.tenant, &account.connection, key_of_account)
+            .await?;
         if request.dry_run {
+            self.check_unmarked(caller.tenant, unless_marked).await?;
             return Ok(Some(LinkOutcome::Attached(preview(user, &identity, self.clock.now()))));
         }
         let act = store::Link {
@@ -310,6 +315,7 @@ impl App {
                 at: self.clock.now(),
                 sealed: None,
             },
+            unless_marked,
         };
         match self.store.link(caller.tenant, act).await? {
             Linked::Attached(identity) => Ok(Some(LinkOutcome::Attached(identity))),
@@ -318,6 +324,7 @@ impl App {
             Linked::Taken => Err(self.taken(caller, account).await?),
             Linked::ProviderTaken => Err(Error::NetworkTaken),
             Linked::Full => Err(Error::LimitReached),
+            Linked::Erased => Err(Error::IdentityErased),
             Linked::NoUser => {
                 self.forget_key(caller.tenant, user);
                 Ok(None)

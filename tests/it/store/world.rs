@@ -169,6 +169,7 @@ impl World {
             key: None,
             once: None,
             events: vec![event],
+            marked: Vec::new(),
         }
     }
 
@@ -219,6 +220,7 @@ impl World {
             bag: None,
             once: None,
             event: self.event(user, kind),
+            unless_marked: None,
         }
     }
 
