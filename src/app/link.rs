@@ -288,10 +288,8 @@ impl App {
                 &account.tokens,
             )
             .await?;
-        let key_of_account = account.external.key();
-        let unless_marked = self
-            .refused_mark(caller.tenant, &account.connection, key_of_account)
-            .await?;
+        let (place, key_there) = (&account.connection, account.external.key());
+        let unless_marked = self.refused_mark(caller.tenant, place, key_there).await?;
         if request.dry_run {
             self.check_unmarked(caller.tenant, unless_marked).await?;
             return Ok(Some(LinkOutcome::Attached(preview(user, &identity, self.clock.now()))));

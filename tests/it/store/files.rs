@@ -44,7 +44,7 @@ async fn every_table_is_strict_and_each_file_has_a_log_until_it_is_closed() {
 
 #[test]
 fn sec_ops_10_a_newer_schema_is_refused_and_left_alone() {
-    for (file, known) in [("data.db", 4), ("keys.db", 1)] {
+    for (file, known) in [("data.db", 5), ("keys.db", 1)] {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path()).unwrap());
         let path = dir.path().join(file);
