@@ -275,6 +275,7 @@ impl Filled {
             key: None,
             once: None,
             events: vec![self.event(id, kind)],
+            marked: Vec::new(),
         };
         if self.store.create_user(self.tenant, new).await? != Created::Done {
             return Err("a user was not made".into());
@@ -295,6 +296,7 @@ impl Filled {
                 bag: None,
                 once: None,
                 event: self.event(id, kind),
+                unless_marked: None,
             };
             let Linked::Attached(_) = self.store.link(self.tenant, link).await? else {
                 return Err("an account was not linked".into());

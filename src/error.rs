@@ -44,6 +44,10 @@ pub enum Error {
     /// refuses a second time. Whose it is, is not said.
     #[error("the identity is attached already")]
     IdentityTaken,
+    /// The account was a user's who was erased, and the tenant does not take it back yet. Whose it
+    /// was, nobody knows any more.
+    #[error("the account is of somebody who was erased, and is not taken back yet")]
+    IdentityErased,
     /// The user has another account of this network, and the interface knows one of each.
     #[error("the user has an account of this network already")]
     NetworkTaken,

@@ -32,7 +32,8 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// The SHA-256 of a secret with at least 128 bits of entropy, or of a whole request.
+/// The SHA-256 of a secret with at least 128 bits of entropy, or of a whole request; or a keyed digest that
+/// a vault made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 

@@ -240,6 +240,7 @@ impl World {
             key: Some(used.clone()),
             once: None,
             events: vec![created, linked],
+            marked: Vec::new(),
         };
         match self.store.create_user(self.tenant, new).await? {
             Created::Done => Ok(Person {
@@ -270,6 +271,7 @@ impl World {
             key: Some(used),
             once: None,
             events: vec![self.event(user, kind)],
+            marked: Vec::new(),
         };
         match self.store.create_user(self.tenant, new).await? {
             Created::Done => Ok(()),
@@ -288,6 +290,7 @@ impl World {
             bag: None,
             once: None,
             event,
+            unless_marked: None,
         };
         match self.store.link(self.tenant, link).await? {
             Linked::Attached(_) => Ok(()),

@@ -26,7 +26,7 @@ impl App {
     /// connection and has it.
     ///
     /// # Errors
-    /// [`Error::Blocked`]; [`Error::Busy`]; those of the store.
+    /// [`Error::Blocked`]; [`Error::IdentityErased`]; [`Error::Busy`]; those of the store.
     pub async fn arrive(&self, caller: &Caller, account: Proved) -> Result<Arrival> {
         self.arrive_keeping(caller, account, None).await
     }

@@ -58,7 +58,7 @@ impl App {
     /// # Errors
     /// [`Error::InsufficientScope`]; [`Error::NotFound`] of the user that was named, of a connection to that
     /// network, or of an identity that nobody has when nothing shows it; [`Error::NotConfigured`];
-    /// [`Error::Blocked`]; [`Error::IdentityTaken`]; [`Error::NetworkTaken`]; [`Error::Invalid`]; those
+    /// [`Error::Blocked`]; [`Error::IdentityTaken`]; [`Error::IdentityErased`]; [`Error::NetworkTaken`]; [`Error::Invalid`]; those
     /// of [`App::prove`].
     pub async fn connect(
         &self,

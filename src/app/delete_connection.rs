@@ -127,7 +127,8 @@ impl App {
             };
             if found.is_primary() {
                 let deleted = event(EventKind::UserDeleted, None);
-                self.store.delete_user(tenant, found.user, deleted).await?;
+                let marking = self.marking(tenant).await?;
+                self.store.delete_user(tenant, found.user, deleted, marking).await?;
                 self.forget_key(tenant, found.user);
                 // Unless she was absorbed meanwhile, the next look finds nothing.
                 continue;

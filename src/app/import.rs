@@ -23,8 +23,8 @@ use crate::domain::{
 use crate::error::{Error, Noun, Result};
 use crate::id::{IdentityId, TenantId, UserId};
 use crate::secret::Digest;
+use crate::store::{ERASED, ImportBatch, Imported, Login, NewIdentity, NewUser, UsedKey};
 pub use crate::store::{Import, Refusal};
-use crate::store::{ImportBatch, Imported, Login, NewIdentity, NewUser, UsedKey};
 use crate::vault::RecordKey;
 
 /// The longest name to log in with, in bytes.
@@ -209,6 +209,12 @@ impl App {
             if self.store.find_identity(tenant, key).await?.is_some() {
                 return Ok(Some((format!("identities[{n}]"), "belongs to somebody already")));
             }
+            let its = new.marked.iter().filter(|marked| marked.identity == identity.id);
+            for refused in its.filter(|marked| marked.told.is_none()) {
+                if self.store.is_marked(tenant, refused.mark, self.clock.now()).await? {
+                    return Ok(Some((format!("identities[{n}]"), ERASED)));
+                }
+            }
             for name in &identity.login.names {
                 if self.store.find_login(tenant, key.connection, name).await?.is_some() {
                     let reason = "has a name that somebody logs in with at this connection";
@@ -266,7 +272,7 @@ impl App {
             });
         }
         let mut key = None;
-        let mut events = Vec::with_capacity(identities.len());
+        let (mut events, mut marked) = (Vec::with_capacity(identities.len()), Vec::new());
         let mut ready = Vec::with_capacity(identities.len());
         for (n, identity) in identities.into_iter().enumerate() {
             let at = |error| below(n, error);
@@ -304,13 +310,15 @@ impl App {
                 spend: None,
             };
             let kind = if n == 0 { user_created } else { identity_linked };
-            events.push(NewEvent {
+            let event = NewEvent {
                 kind: kind(&new),
                 user: id,
                 actor: Actor::Operator,
                 at: now,
                 sealed: None,
-            });
+            };
+            marked.extend(self.marked(tenant, &connection, &new, &event).await?);
+            events.push(event);
             ready.push(new);
         }
         refuse_twins(&ready)?;
@@ -324,6 +332,7 @@ impl App {
             key: key.map(|(_, used)| used),
             once: None,
             events,
+            marked,
         })
     }
 

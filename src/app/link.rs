@@ -148,7 +148,7 @@ impl App {
     /// the connection, or of an identity that nobody has and that is not to be attached;
     /// [`Error::Invalid`] naming the part of the account that cannot be used;
     /// [`Error::PrimaryIdentity`] when it is what the user was born with and `on_same` refuses;
-    /// [`Error::IdentityTaken`]; [`Error::NetworkTaken`]; [`Error::SecondaryRefused`] when its user cannot be absorbed;
+    /// [`Error::IdentityTaken`]; [`Error::IdentityErased`]; [`Error::NetworkTaken`]; [`Error::SecondaryRefused`] when its user cannot be absorbed;
     /// [`Error::LimitReached`] when a person would have more than her tenant lets her; [`Error::Blocked`], which
     /// only those learn who act for the tenant, when its user is; [`Error::KeyReused`].
     pub async fn link(&self, caller: &Caller, request: LinkRequest) -> Result<LinkOutcome> {
@@ -284,7 +284,10 @@ impl App {
     ) -> Result<Option<LinkOutcome>> {
         let id = IdentityId::new(&*self.clock, &*self.random);
         let (identity, key) = self.new_identity(caller, user, id, account).await?;
+        let (place, key_there) = (&account.connection, account.external.key());
+        let unless_marked = self.refused_mark(caller.tenant, place, key_there).await?;
         if request.dry_run {
+            self.check_unmarked(caller.tenant, unless_marked).await?;
             if let Some(spend) = &identity.spend
                 && let Some(pair) = self.store.find_spent(caller.tenant, spend.token).await?
                 && pair != spend.pair
@@ -312,6 +315,7 @@ impl App {
                 at: self.clock.now(),
                 sealed: None,
             },
+            unless_marked,
         };
         match self.store.link(caller.tenant, act).await? {
             Linked::Attached(identity) => Ok(Some(LinkOutcome::Attached(identity))),
@@ -321,6 +325,7 @@ impl App {
             Linked::ProviderTaken => Err(Error::NetworkTaken),
             Linked::Full => Err(Error::LimitReached),
             Linked::Spent => Err(Error::NetworkRefused(NetworkRefusal::Replayed)),
+            Linked::Erased => Err(Error::IdentityErased),
             Linked::NoUser => {
                 self.forget_key(caller.tenant, user);
                 Ok(None)

@@ -35,6 +35,7 @@ pub mod labels;
 pub mod link;
 pub mod log_in;
 pub mod logs;
+mod marks;
 mod merge_users;
 mod networks;
 pub mod opaque;
@@ -170,7 +171,7 @@ impl App {
         Ok(self.store.check().await?)
     }
 
-    /// Forgets spent proofs and idempotency keys that have ended, and drops jobs with their files;
+    /// Forgets spent proofs, marks of accounts and idempotency keys that have ended, and drops jobs with their files;
     /// returns how many of the former.
     ///
     /// # Errors

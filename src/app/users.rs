@@ -74,7 +74,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::InsufficientScope`]; [`Error::NotFound`] of a connection; [`Error::Invalid`] naming the
-    /// field; [`Error::Conflict`] of an id or log-in name; [`Error::IdentityTaken`];
+    /// field; [`Error::Conflict`] of an id or log-in name; [`Error::IdentityTaken`]; [`Error::IdentityErased`];
     /// [`Error::WeakPassword`]; [`Error::KeyReused`].
     pub async fn create_user(&self, caller: &Caller, request: UserRequest) -> Result<(UserWithIdentities, bool)> {
         caller.needs(&[Scope::CreateUsers])?;
@@ -123,11 +123,13 @@ impl App {
             },
             spend: None,
         };
-        let mut events = vec![event(EventKind::UserCreated {
+        let created = event(EventKind::UserCreated {
             identity: born.id,
             connection: connection.id,
             proof: Proof::Asserted,
-        })];
+        });
+        let mut marked = Vec::from_iter(self.marked(tenant, &connection, &born, &created).await?);
+        let mut events = vec![created.clone()];
         let (more, key) = match request.also {
             None => (Vec::new(), None),
             Some(account) => {
@@ -139,6 +141,7 @@ impl App {
                     proof: account.external.proof(),
                 }));
                 let (identity, key) = self.new_identity(caller, user.id, id, &account).await?;
+                marked.extend(self.marked(tenant, &account.connection, &identity, &created).await?);
                 (vec![identity], key)
             }
         };
@@ -152,6 +155,7 @@ impl App {
             key,
             once,
             events,
+            marked,
         };
         match self.store.create_user(tenant, new).await? {
             Created::Done => Ok((self.user_after_act(tenant, id).await?, false)),
@@ -163,13 +167,15 @@ impl App {
             },
             Created::IdentityTaken if chosen => Err(Error::Conflict(Unique::UserId)),
             Created::IdentityTaken => Err(Error::IdentityTaken),
+            Created::Erased => Err(Error::IdentityErased),
             Created::BirthplaceTaken => Err(Error::Conflict(Unique::UserId)),
             Created::Spent => Err(Error::NetworkRefused(NetworkRefusal::Replayed)),
             Created::LoginTaken(kind) => Err(Error::Conflict(kind.unique())),
         }
     }
 
-    /// Erases a user and everything of hers; nothing happens when there is none.
+    /// Erases a user and everything of hers; nothing happens when there is none. Her accounts at networks
+    /// are recognised for as long as her tenant says.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`], [`Error::NotYourself`].
@@ -187,7 +193,8 @@ impl App {
             at: self.clock.now(),
             sealed: None,
         };
-        let deleted = self.store.delete_user(caller.tenant, user.id, event).await?;
+        let marking = self.marking(caller.tenant).await?;
+        let deleted = self.store.delete_user(caller.tenant, user.id, event, marking).await?;
         self.forget_key(caller.tenant, user.id);
         Ok(deleted)
     }

@@ -64,6 +64,14 @@ pub enum EventKind {
         /// Whose it is now.
         to: UserId,
     },
+    /// An account that a user had who was erased is this user's, who came to be with it. Beside
+    /// the event by which she has it.
+    IdentityRecreated {
+        /// Which; it has nothing of the one that was erased but its key.
+        identity: IdentityId,
+        /// Where.
+        connection: ConnectionId,
+    },
     /// Another user became part of this one: all the identities of hers, in order, moved
     /// to the end of this user's list. `sealed` holds what an undo needs.
     UserAbsorbed {
@@ -85,6 +93,7 @@ impl EventKind {
             Self::IdentityRefreshed { .. } => "identity.refreshed",
             Self::IdentityFreed { .. } => "identity.freed",
             Self::IdentitySplit { .. } => "identity.split",
+            Self::IdentityRecreated { .. } => "identity.recreated",
             Self::UserAbsorbed { .. } => "user.absorbed",
         }
     }

@@ -54,6 +54,17 @@ pub enum LinkUnknown {
     Create,
 }
 
+/// Whether accounts of people who were erased may come back while marks of them are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecreatedAccounts {
+    /// They may, and an event tells of whoever comes by one.
+    #[default]
+    Allowed,
+    /// Nobody gets one.
+    Refused,
+}
+
 /// What the owner of a tenant may change, with `oneself tenant set NAME key=value`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -78,6 +89,11 @@ pub struct Settings {
     pub lenient_clients: bool,
     /// For how many days entries of the log are kept.
     pub log_retention_days: u32,
+    /// Whether accounts of people who were erased may come back.
+    pub recreated_accounts: RecreatedAccounts,
+    /// For how many days such accounts are recognised; those of whoever is erased while this is 0
+    /// never are.
+    pub erased_accounts_days: u32,
     /// Whether strangers may come to be users by Kii's interface.
     pub kii_sign_up: bool,
     /// Whether an e-mail address counts in Kii's interface only once it is verified.
@@ -109,6 +125,8 @@ impl Default for Settings {
             client_rate_limit: RateLimit::default(),
             lenient_clients: false,
             log_retention_days: 30,
+            recreated_accounts: RecreatedAccounts::default(),
+            erased_accounts_days: 30,
             kii_sign_up: true,
             kii_email_verification: false,
             kii_phone_verification: false,
@@ -126,7 +144,7 @@ impl Settings {
     pub const OLDEST_PROOF: u32 = 3600;
 
     /// The names of all settings, as `tenant set` takes them.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 20] = [
         "link_unknown",
         "link_with_max_age",
         "id_token_max_age",
@@ -137,6 +155,8 @@ impl Settings {
         "client_rate_limit",
         "lenient_clients",
         "log_retention_days",
+        "recreated_accounts",
+        "erased_accounts_days",
         "kii_sign_up",
         "kii_email_verification",
         "kii_phone_verification",
@@ -158,6 +178,19 @@ impl Settings {
                     "refuse" => LinkUnknown::Refuse,
                     "create" => LinkUnknown::Create,
                     _ => return Err(Error::invalid(name.to_owned(), "takes refuse or create")),
+                };
+            }
+            "recreated_accounts" => {
+                self.recreated_accounts = match value {
+                    "allowed" => RecreatedAccounts::Allowed,
+                    "refused" => RecreatedAccounts::Refused,
+                    _ => return Err(Error::invalid(name.to_owned(), "takes allowed or refused")),
+                };
+            }
+            "erased_accounts_days" => {
+                self.erased_accounts_days = match value.parse() {
+                    Ok(days @ 0..=3650) => days,
+                    _ => return Err(Error::invalid(name.to_owned(), "takes days, 0 to 3650")),
                 };
             }
             "link_with_max_age" | "id_token_max_age" => {
@@ -338,7 +371,17 @@ mod tests {
         let mut settings = Settings::default();
         settings.set("link_unknown", "create").unwrap();
         assert_eq!(settings.link_unknown, LinkUnknown::Create);
-        for (name, value) in [("link_unknown", "yes"), ("link_with_max_age", "0"), ("nope", "1")] {
+        settings.set("recreated_accounts", "refused").unwrap();
+        settings.set("erased_accounts_days", "0").unwrap();
+        assert_eq!(settings.recreated_accounts, RecreatedAccounts::Refused);
+        assert_eq!(settings.erased_accounts_days, 0);
+        for (name, value) in [
+            ("link_unknown", "yes"),
+            ("link_with_max_age", "0"),
+            ("recreated_accounts", "never"),
+            ("erased_accounts_days", "3651"),
+            ("nope", "1"),
+        ] {
             let error = settings.set(name, value).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }

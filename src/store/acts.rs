@@ -13,6 +13,7 @@ use crate::domain::{
 use crate::error::Unique;
 use crate::id::{IdentityId, UserId};
 use crate::secret::{Digest, Sealed};
+use crate::store::Marked;
 
 /// The key that what comes with an act was sealed under. An act whose key is not its owner's any
 /// more is refused, for nobody could open what it would leave.
@@ -180,6 +181,8 @@ pub struct NewUser {
     pub once: Option<Once>,
     /// `user.created`, and `identity.linked` for `more`.
     pub events: Vec<NewEvent>,
+    /// Her accounts at networks, for which marks are looked.
+    pub marked: Vec<Marked>,
 }
 
 /// How `create_user` ended.
@@ -195,6 +198,8 @@ pub enum Created {
     BirthplaceTaken,
     /// The token that shows an identity was used for another user.
     Spent,
+    /// One of the identities was somebody's who was erased, and is refused for that.
+    Erased,
     /// The idempotency key was used.
     Repeated(Repeated),
 }
@@ -218,6 +223,8 @@ pub struct Link {
     pub once: Option<Once>,
     /// `identity.linked`.
     pub event: NewEvent,
+    /// Refuse when there is this mark: the account was somebody's who was erased.
+    pub unless_marked: Option<Digest>,
 }
 
 /// What a dialect keeps with a user, changed along with an act.
@@ -246,6 +253,8 @@ pub enum Linked {
     Full,
     /// No such user.
     NoUser,
+    /// It was somebody's who was erased, and is refused for that.
+    Erased,
     /// No such connection any more.
     NoConnection,
     /// The user has another key than the one that was used: seal again under that one.

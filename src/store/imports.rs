@@ -8,6 +8,9 @@ use super::{NewUser, StoreResult};
 use crate::id::TenantId;
 use crate::secret::Digest;
 
+/// Why a line is refused one of whose accounts was somebody's who was erased.
+pub const ERASED: &str = "was somebody's who was erased, and is not taken back yet";
+
 /// What a store does for users who come from files.
 #[async_trait]
 pub trait Imports: Send + Sync {

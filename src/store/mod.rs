@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod jobs;
 pub mod ledger;
 mod logs;
+mod marks;
 mod opaque;
 mod passwords;
 pub mod postgres;
@@ -34,9 +35,10 @@ pub use self::acts::{
     MovingIdentity, NewIdentity, NewTenant, NewUser, Once, Page, Refresh, Repeated, Replaced, RetiredConnection, Spend,
     Standing, StoredSigningKey, Unlink, UsedKey, UserUpdate,
 };
-pub use self::imports::{Import, ImportBatch, Imported, Imports, Refusal};
+pub use self::imports::{ERASED, Import, ImportBatch, Imported, Imports, Refusal};
 pub use self::jobs::{AfterStep, JobPart, JobStep, Jobs};
 pub use self::logs::{About, Log, LogOrder, LogPage, Logs, NewLog};
+pub use self::marks::{Marked, Marking};
 pub use self::opaque::{AllowedBy, Bearer, Issued, NewTokens, OpaqueTokens, Renewal};
 pub use self::passwords::{Passwords, ReplacedHash};
 pub use self::search::{Search, Searched};
@@ -218,9 +220,17 @@ pub trait Store: Imports + Jobs + Logs + OpaqueTokens + Passwords + Trail + Send
     async fn create_user(&self, tenant: TenantId, new: NewUser) -> StoreResult<Created>;
     /// Changes a user's own record.
     async fn update_user(&self, tenant: TenantId, update: UserUpdate) -> StoreResult<Acted>;
-    /// Erases a user: record, identities, tokens, log-in names, aliases, key. `false` when
-    /// there is none.
-    async fn delete_user(&self, tenant: TenantId, user: UserId, event: NewEvent) -> StoreResult<bool>;
+    /// Erases a user: record, identities, tokens, log-in names, aliases, key; her accounts at networks
+    /// are marked if it is said how. `false` when there is none.
+    async fn delete_user(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        event: NewEvent,
+        marking: Option<Marking>,
+    ) -> StoreResult<bool>;
+    /// Whether an account with this mark was somebody's who was erased, by what is kept of that.
+    async fn is_marked(&self, tenant: TenantId, mark: Digest, now: Timestamp) -> StoreResult<bool>;
     /// Attaches an identity: the only way in for one that is not born with its user.
     async fn link(&self, tenant: TenantId, link: Link) -> StoreResult<Linked>;
     /// Renews an identity.

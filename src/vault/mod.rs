@@ -15,6 +15,7 @@
 //! for whatever reason, is the one `Error::CryptoIntegrity`.
 
 mod key;
+mod marker;
 mod record;
 mod root;
 
@@ -31,6 +32,7 @@ use crate::secret::Sealed;
 
 use key::Key;
 pub use key::{RecordKey, TenantKey};
+pub use marker::Marker;
 use record::{Bound, Padding};
 pub use root::{RootKey, RootKeyFault};
 
@@ -103,6 +105,7 @@ pub struct Vault {
     root: Key,
     check: [u8; 32],
     vouching: hmac::Key,
+    marker: Marker,
     random: Arc<dyn Random>,
 }
 
@@ -112,6 +115,7 @@ impl Vault {
         Self {
             check: root.check_value(),
             vouching: root.vouching_key(),
+            marker: Marker(root.marking_key()),
             root: root.into_key(),
             random,
         }
@@ -132,6 +136,11 @@ impl Vault {
     /// Whether a holder of the root key said that of these bytes.
     pub fn vouched_for(&self, bytes: &[u8], said: &[u8]) -> bool {
         hmac::verify(&self.vouching, bytes, said).is_ok()
+    }
+
+    /// What makes marks of accounts.
+    pub fn marker(&self) -> Marker {
+        self.marker.clone()
     }
 
     /// A new key for a tenant, and the form in which it is kept.

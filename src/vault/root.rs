@@ -106,6 +106,12 @@ impl RootKey {
         hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice())
     }
 
+    /// What marks accounts whose users were erased.
+    pub(super) fn marking_key(&self) -> hmac::Key {
+        let bytes = Zeroizing::new(self.derived(b"marking key"));
+        hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice())
+    }
+
     /// The key under which the vault wraps. Its id is made from it, for the file has none.
     pub(super) fn into_key(self) -> Key {
         let mut id: KeyId = [0; 8];

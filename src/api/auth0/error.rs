@@ -2,7 +2,7 @@
 //! `oauth_error.rs`.
 //!
 //! Where its contract publishes no `errorCode`, the code is ours: `main_identity_same`,
-//! `main_identity_unremovable`, `identity_already_exists`, `inexistent_identity`,
+//! `main_identity_unremovable`, `identity_already_exists`, `identity_erased`, `inexistent_identity`,
 //! `invalid_link_token`, `unable_to_link`, `last_credential`, `limit_reached`. What would surprise: one core
 //! error can mean different things at different endpoints; those few are respelled by the
 //! functions at the end ([`of_link`] and its like), and everything else by one `match`.
@@ -109,6 +109,10 @@ impl From<Error> for Problem {
                 "invalid_body",
             ),
             Error::IdentityTaken => Self::conflict("Specified identity already exists.", "identity_already_exists"),
+            Error::IdentityErased => Self::conflict(
+                "The identity is of a user who was deleted, and cannot come back yet.",
+                "identity_erased",
+            ),
             Error::NetworkTaken => Self::conflict(
                 "The user has an identity of this provider already.",
                 "identity_already_exists",

@@ -86,6 +86,7 @@ impl From<Error> for OAuthProblem {
             Error::InsufficientScope { .. }
             | Error::NotYourself
             | Error::IdentityTaken
+            | Error::IdentityErased
             | Error::NetworkTaken
             | Error::NetworkRefused(_)
             | Error::Network(_)

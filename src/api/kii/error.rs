@@ -28,6 +28,9 @@ pub struct Problem {
 /// What the wrong password, the unknown name and the blocked user have in common.
 const WRONG_LOGIN: &str = "The user was not found or a wrong password was provided";
 
+/// Why an account cannot come back.
+const ERASED: &str = "The account is of a user who was deleted, and cannot come back yet";
+
 impl Problem {
     /// An exception of Kii's.
     pub fn new(status: StatusCode, exception: &'static str, code: &str, message: impl Into<String>) -> Self {
@@ -94,6 +97,11 @@ impl Problem {
     /// Whatever was wrong with a log-in.
     pub fn invalid_grant() -> Self {
         Self::oauth("invalid_grant", WRONG_LOGIN)
+    }
+
+    /// The account of a log-in was somebody's who was erased.
+    pub fn erased_grant() -> Self {
+        Self::oauth("invalid_grant", ERASED)
     }
 
     /// The caller lacks the right.
@@ -206,6 +214,7 @@ impl From<Error> for Problem {
                 "USER_ALREADY_LINKED",
                 "This account or user has a link already",
             ),
+            Error::IdentityErased => Self::not_allowed(ERASED),
             Error::PrimaryIdentity | Error::LastCredential => Self::not_allowed("The user could not log in any more"),
             Error::LimitReached => Self::not_allowed("The user has as many accounts as she may"),
             Error::Conflict(unique) => match field_of(unique) {

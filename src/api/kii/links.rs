@@ -129,7 +129,11 @@ pub async fn log_in(
                     other => other.into(),
                 })?;
             }
-            app.arrive(&asking.caller, proved).await?
+            match app.arrive(&asking.caller, proved).await {
+                // All that a log-in is refused for has this code.
+                Err(Error::IdentityErased) => return Err(Problem::erased_grant()),
+                arrived => arrived?,
+            }
         }
         // What the network or its configuration says against it is one answer.
         Err(problem) if problem.is("RESOURCE_TEMPORARILY_UNAVAILABLE") => return Err(problem),

@@ -153,6 +153,7 @@ impl From<Error> for Problem {
             Error::Blocked => Self::forbidden("the user is disabled"),
             Error::Invalid { field, reason } => Self::bad_request(format!("{} {reason}", theirs(&field))),
             Error::IdentityTaken => bad("the account is connected to another user: disconnect it there first"),
+            Error::IdentityErased => bad("the account is of somebody who was erased: it cannot be connected yet"),
             Error::NetworkTaken => bad("the user has another account of that network: disconnect it first"),
             Error::PrimaryIdentity => bad("the account is the one that the user was made with: it stays"),
             Error::LastCredential => bad("the account is the last one by which the user can be found"),

@@ -57,6 +57,7 @@ fn spell(error: &Error) -> (StatusCode, &'static str) {
         Error::NotYourself => (StatusCode::FORBIDDEN, "forbidden"),
         Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "invalid_value"),
         Error::IdentityTaken => (StatusCode::CONFLICT, "identity_taken"),
+        Error::IdentityErased => (StatusCode::CONFLICT, "identity_erased"),
         Error::NetworkTaken => (StatusCode::CONFLICT, "network_taken"),
         Error::NetworkRefused(NetworkRefusal::CannotTell) => (StatusCode::BAD_REQUEST, "bare_token_refused"),
         Error::NetworkRefused(NetworkRefusal::SomeoneElse) => (StatusCode::BAD_REQUEST, "proof_mismatch"),

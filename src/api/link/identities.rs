@@ -40,7 +40,7 @@ const AT_ONCE: usize = 100;
         (status = 401, description = "no valid token", body = wire::Problem),
         (status = 403, description = "without update:users, or without the right over oneself for what is proved", body = wire::Problem),
         (status = 404, description = "no such user or connection", body = wire::Problem),
-        (status = 409, description = "`identity_taken`: somebody else's; `token_replayed`: the ID token made it somebody else's before; `connection_not_configured`: there is nobody to ask", body = wire::Problem),
+        (status = 409, description = "`identity_taken`: somebody else's; `identity_erased`: of somebody who was deleted, and the tenant does not take it back yet; `token_replayed`: the ID token made it somebody else's before; `connection_not_configured`: there is nobody to ask", body = wire::Problem),
         (status = 502, description = "`provider_error`, `provider_misconfigured`: the network did not answer what it should", body = wire::Problem),
         (status = 503, description = "`busy`: it, or we, are asked too much", body = wire::Problem),
         (status = 504, description = "`provider_timeout`: the network did not answer in time", body = wire::Problem),

@@ -36,7 +36,7 @@ const NAME_LIMIT_BYTES: usize = 300;
         (status = 401, description = "no valid token", body = wire::Problem),
         (status = 403, description = "without create:users", body = wire::Problem),
         (status = 404, description = "no such connection", body = wire::Problem),
-        (status = 409, description = "`identity_taken`, `token_replayed`, or `conflict` of the address to log in with", body = wire::Problem),
+        (status = 409, description = "`identity_taken`; `identity_erased`: the account was of somebody who was deleted, and the tenant does not take it back yet; `token_replayed`: the ID token made it somebody else's before; or `conflict` of the address to log in with", body = wire::Problem),
     ),
 )]
 pub async fn create(

@@ -201,7 +201,8 @@ impl From<ReadEvent> for EventBody {
                 put("fields", fields.clone());
             }
             EventKind::UserDeleted => {}
-            EventKind::IdentityFreed { identity, connection } => {
+            EventKind::IdentityFreed { identity, connection }
+            | EventKind::IdentityRecreated { identity, connection } => {
                 put("identity", identity.to_string());
                 put("connection", connection.to_string());
             }

@@ -97,7 +97,7 @@ fn replay(
                         }
                     }
                 }
-                EventKind::UserUpdated { .. } => {}
+                EventKind::UserUpdated { .. } | EventKind::IdentityRecreated { .. } => {}
             }
         }
     }

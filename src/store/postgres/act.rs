@@ -214,6 +214,7 @@ fn in_transaction<T>(
         around,
         tenant: TenantId::from_number(0),
         events: Vec::new(),
+        turns: 0,
         outdated: false,
     };
     let mut id = [0; 16];
@@ -372,7 +373,17 @@ struct Open<'s> {
     tenant: TenantId,
     /// What happened: written at the end, all at once.
     events: Vec<(TenantId, NewEvent)>,
+    /// How many turns it has waited for: each is a row that was written, and says nothing.
+    turns: u64,
     outdated: bool,
+}
+
+impl Open<'_> {
+    fn take_turn(&mut self, tenant: TenantId, turn: &[u8; 16]) -> StoreResult<bool> {
+        self.tenant = tenant;
+        self.turns += 1;
+        take_turn(&self.conn, tenant, turn, self.around.clock.now())
+    }
 }
 
 impl Tx for Open<'_> {
@@ -387,14 +398,10 @@ impl Tx for Open<'_> {
     fn lock(&mut self, lock: Lock) -> StoreResult<bool> {
         let sql: &dyn Sql = &self.conn;
         match lock {
-            Lock::Tenant(id) => {
-                self.tenant = id;
-                take_turn(sql, id, &[0; 16], self.around.clock.now())
-            }
+            Lock::Tenant(id) => self.take_turn(id, &[0; 16]),
             Lock::Birth(tenant, birth) => {
-                self.tenant = tenant;
                 let (turn, _) = birth.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
-                take_turn(sql, tenant, turn, self.around.clock.now())
+                self.take_turn(tenant, turn)
             }
             Lock::Client(id) => sql.any(
                 "SELECT 1 FROM clients WHERE tenant = ?1 AND id = ?2 FOR UPDATE",
@@ -448,7 +455,7 @@ impl Tx for Open<'_> {
     }
 
     fn changes(&self) -> u64 {
-        self.conn.changes()
+        self.conn.changes().saturating_sub(self.turns)
     }
 
     fn now(&self) -> Timestamp {

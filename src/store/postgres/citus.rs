@@ -15,7 +15,7 @@ use super::refusal::{OpenError, connect};
 const FIRST: &str = "oneself.users";
 
 /// The others that have a tenant.
-const BESIDE: [&str; 25] = [
+const BESIDE: [&str; 26] = [
     "oneself.clients",
     "oneself.web_origins",
     "oneself.connections",
@@ -29,6 +29,7 @@ const BESIDE: [&str; 25] = [
     "oneself.aliases",
     "oneself.opaque_tokens",
     "oneself.spent_proofs",
+    "oneself.erased_identities",
     "oneself.once_keys",
     "oneself.imports",
     "oneself.jobs",

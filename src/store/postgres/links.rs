@@ -54,6 +54,7 @@ impl Linking {
             && !self.link.one_per_provider
             && self.link.most.is_none()
             && self.link.bag.is_none()
+            && self.link.unless_marked.is_none()
             && self.link.identity.login.names.is_empty()
             && self.link.identity.login.password.is_none()
             && self.link.identity.spend.is_none()

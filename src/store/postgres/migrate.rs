@@ -15,10 +15,11 @@ use super::isolation;
 use super::refusal::{OpenError, connect, is_forbidden, may_not_make, may_not_use};
 
 /// The migrations, oldest first.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
 ];
 
 /// For how long a step is tried again when another server runs it too.

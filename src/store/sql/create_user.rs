@@ -6,12 +6,12 @@
 
 use super::rows::{corrupt, params};
 use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict};
-use super::{bags, days, identities, logins, logs, once, tenants, terms, users};
+use super::{bags, days, identities, logins, logs, marks, once, tenants, terms, users};
 use crate::domain::{IdentityKey, NewEvent};
 use crate::id::{TenantId, UserId};
 use crate::secret::Digest;
 use crate::store::ledger::Loss;
-use crate::store::{Created, NewUser, StoreResult};
+use crate::store::{Created, Marking, NewUser, StoreResult};
 
 /// Makes a user.
 pub fn create_user(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Verdict<Created> {
@@ -52,6 +52,9 @@ fn create(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Ve
     if is_birthplace_taken(tx.sql(), tenant, born.external.key())? {
         return Err(Stop::refused(Created::BirthplaceTaken));
     }
+    if marks::is_refused(tx.sql(), tenant, &new.marked, user.updated_at)? {
+        return Err(Stop::refused(Created::Erased));
+    }
     users::put(tx.sql(), tenant, user)?;
     bags::put(tx.sql(), tenant, user.id, new.bag.as_ref())?;
     for (identity, position) in std::iter::once(born).chain(more).zip(0..) {
@@ -68,6 +71,7 @@ fn create(tx: &mut dyn Tx, tenant: TenantId, new: &NewUser, keys: NewKeys) -> Ve
     for event in &new.events {
         tx.record(tenant, event)?;
     }
+    marks::forget_and_tell(tx, tenant, &new.marked, user.updated_at)?;
     Ok(Created::Done)
 }
 
@@ -100,15 +104,26 @@ pub fn is_birthplace_taken(sql: &dyn Sql, tenant: TenantId, born: &IdentityKey) 
     Ok(false)
 }
 
-/// Erases a user with all that is hers; her events stay.
-pub fn delete_user(tx: &mut dyn Tx, tenant: TenantId, id: UserId, event: &NewEvent) -> Verdict<bool> {
+/// Erases a user with all that is hers; her events stay, and marks of her accounts if it is said how they
+/// are made.
+pub fn delete_user(
+    tx: &mut dyn Tx,
+    tenant: TenantId,
+    id: UserId,
+    event: &NewEvent,
+    marking: Option<&Marking>,
+) -> Verdict<bool> {
     if !tx.lock(Lock::User(tenant, id))? || users::version(tx.sql(), tenant, id)?.is_none() {
         return Err(Stop::refused(false));
     }
     terms::delete_user(tx.sql(), tenant, id)?;
     logs::forget_person(tx.sql(), tenant, id)?;
     tx.lose(Loss::User { tenant, user: id });
-    for identity in identities::of_user(tx.sql(), tenant, id)? {
+    let all = identities::of_user(tx.sql(), tenant, id)?;
+    if let Some(marking) = marking {
+        marks::leave(tx.sql(), tenant, &all, marking)?;
+    }
+    for identity in all {
         identities::delete(tx.sql(), tenant, &identity)?;
         tx.lose(Loss::Identity {
             tenant,

@@ -90,6 +90,7 @@ const fn number(kind: &EventKind) -> i64 {
         EventKind::IdentityFreed { .. } => 6,
         EventKind::IdentitySplit { .. } => 7,
         EventKind::UserAbsorbed { .. } => 8,
+        EventKind::IdentityRecreated { .. } => 9,
     }
 }
 
@@ -142,7 +143,8 @@ impl<'e> Columns<'e> {
                 columns.connection = Some(*connection);
                 columns.proof = Some(*proof);
             }
-            EventKind::IdentityFreed { identity, connection } => {
+            EventKind::IdentityFreed { identity, connection }
+            | EventKind::IdentityRecreated { identity, connection } => {
                 columns.identity = Some(*identity);
                 columns.connection = Some(*connection);
             }
@@ -255,6 +257,10 @@ fn read(row: &Row<'_>) -> StoreResult<Option<Event>> {
         8 => EventKind::UserAbsorbed {
             absorbed: row.get("other")?,
             proof: row.get("proof")?,
+        },
+        9 => EventKind::IdentityRecreated {
+            identity: row.get("identity")?,
+            connection: row.get("connection")?,
         },
         _ => return Ok(None),
     };

@@ -7,11 +7,11 @@ use super::{Engine, NewKeys, Sql, SqlStore, Stop, Tx, Verdict, key_rows};
 use async_trait::async_trait;
 
 use super::rows::{Json, Millis, Row, corrupt, params};
-use super::{create_user, identities, logins};
+use super::{create_user, identities, logins, marks};
 use crate::id::TenantId;
 use crate::secret::Digest;
 use crate::store::{
-    Created, Import, ImportBatch, Imported, Imports, LoginKind, NewIdentity, NewUser, Refusal, StoreResult,
+    Created, ERASED, Import, ImportBatch, Imported, Imports, LoginKind, NewIdentity, NewUser, Refusal, StoreResult,
 };
 
 macro_rules! select_imports {
@@ -97,7 +97,7 @@ fn import(tx: &mut dyn Tx, tenant: TenantId, batch: &ImportBatch, keys: NewKeys)
 fn refusal(sql: &dyn Sql, tenant: TenantId, line: u64, new: &NewUser, created: &Created) -> StoreResult<Refusal> {
     let mut at = 0;
     for (n, identity) in std::iter::once(&new.born).chain(&new.more).enumerate() {
-        if is_in_the_way(sql, tenant, identity, created)? {
+        if is_in_the_way(sql, tenant, new, identity, created)? {
             at = n;
             break;
         }
@@ -110,6 +110,7 @@ fn refusal(sql: &dyn Sql, tenant: TenantId, line: u64, new: &NewUser, created: &
             "has a phone number that somebody logs in with at this connection"
         }
         Created::BirthplaceTaken => "is what somebody was born with at another connection of the same provider",
+        Created::Erased => ERASED,
         Created::Done | Created::Spent | Created::Repeated(_) => "was not made",
     };
     Ok(Refusal {
@@ -119,9 +120,21 @@ fn refusal(sql: &dyn Sql, tenant: TenantId, line: u64, new: &NewUser, created: &
     })
 }
 
-fn is_in_the_way(sql: &dyn Sql, tenant: TenantId, identity: &NewIdentity, created: &Created) -> StoreResult<bool> {
+fn is_in_the_way(
+    sql: &dyn Sql,
+    tenant: TenantId,
+    new: &NewUser,
+    identity: &NewIdentity,
+    created: &Created,
+) -> StoreResult<bool> {
     let key = identity.external.key();
     match created {
+        Created::Erased => {
+            let mut its = new.marked.iter().filter(|marked| marked.identity == identity.id);
+            its.try_fold(false, |found, its| {
+                Ok(found || marks::is_there(sql, tenant, its.mark, new.user.updated_at)?)
+            })
+        }
         Created::IdentityTaken => identities::is_taken(sql, tenant, key),
         Created::LoginTaken(_) => Ok(logins::taken(sql, tenant, key, &identity.login.names)?.is_some()),
         _ => Ok(true),

@@ -6,7 +6,7 @@
 //! open at the new one; no tokens means that none are kept.
 
 use super::{Lock, NewKeys, Sql, Stop, Tx, Verdict, is_current};
-use super::{bags, identities, once, tenants, terms, users};
+use super::{bags, identities, marks, once, tenants, terms, users};
 use crate::domain::Identity;
 use crate::id::{TenantId, UserId};
 use crate::store::{Acted, Link, Linked, Refresh, StoreResult};
@@ -53,6 +53,12 @@ fn attach(tx: &mut dyn Tx, tenant: TenantId, link: &Link, keys: NewKeys) -> Verd
         let holder = identities::find(tx.sql(), tenant, key)?;
         return Err(Stop::refused(taken(link, holder)));
     };
+    // Nobody has it, so if it was erased, then by an act that has ended and left its mark.
+    if let Some(mark) = link.unless_marked
+        && marks::is_there(tx.sql(), tenant, mark, at)?
+    {
+        return Err(Stop::refused(Linked::Erased));
+    }
     if !once::spend_for(tx, tenant, link.identity.spend.as_ref())? {
         return Err(Stop::refused(Linked::Spent));
     }

@@ -26,6 +26,7 @@ pub(super) mod known;
 pub(super) mod link;
 pub(super) mod logins;
 pub(super) mod logs;
+pub(super) mod marks;
 pub(super) mod meta;
 pub(super) mod once;
 pub(super) mod opaque;

@@ -130,8 +130,12 @@ pub fn forget_ended(tx: &mut dyn Tx, now: Timestamp) -> Verdict<u64> {
     let proofs = tx
         .sql()
         .run("DELETE FROM spent_proofs WHERE ends_at <= ?1", params![Millis(now)])?;
+    let marks = tx.sql().run(
+        "DELETE FROM erased_identities WHERE ends_at <= ?1",
+        params![Millis(now)],
+    )?;
     let requests = tx
         .sql()
         .run("DELETE FROM once_keys WHERE ends_at <= ?1", params![Millis(now)])?;
-    Ok(u64::try_from(proofs + requests).unwrap_or(u64::MAX))
+    Ok(u64::try_from(proofs + marks + requests).unwrap_or(u64::MAX))
 }

@@ -12,7 +12,7 @@ use super::keys::KeyRow;
 use super::rows::{corrupt, params};
 use super::{
     Engine, NewKeys, Stop, absorb, bags, clients, connections, create_user, days, events, identities, keys, link,
-    logins, once, tenants, unlink, users,
+    logins, marks, once, tenants, unlink, users,
 };
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
@@ -22,8 +22,8 @@ use crate::domain::{
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
 use crate::store::{
-    Absorb, Acted, Created, DayCount, Link, Linked, LoginName, NewTenant, NewUser, Page, Refresh, Repeated, Replaced,
-    RetiredConnection, Search, Searched, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
+    Absorb, Acted, Created, DayCount, Link, Linked, LoginName, Marking, NewTenant, NewUser, Page, Refresh, Repeated,
+    Replaced, RetiredConnection, Search, Searched, Standing, Store, StoreResult, StoredSigningKey, Unlink, UserUpdate,
 };
 
 /// The store of an engine.
@@ -360,9 +360,23 @@ impl<E: Engine> Store for SqlStore<E> {
             .await
     }
 
-    async fn delete_user(&self, tenant: TenantId, user: UserId, event: NewEvent) -> StoreResult<bool> {
+    async fn delete_user(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        event: NewEvent,
+        marking: Option<Marking>,
+    ) -> StoreResult<bool> {
         self.engine
-            .act(vec![], move |tx, _| create_user::delete_user(tx, tenant, user, &event))
+            .act(vec![], move |tx, _| {
+                create_user::delete_user(tx, tenant, user, &event, marking.as_ref())
+            })
+            .await
+    }
+
+    async fn is_marked(&self, tenant: TenantId, mark: Digest, now: Timestamp) -> StoreResult<bool> {
+        self.engine
+            .read_one(move |sql| marks::is_there(sql, tenant, mark, now))
             .await
     }
 

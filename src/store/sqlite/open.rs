@@ -122,6 +122,7 @@ impl Database {
                 include_str!("migrations/0002_day_counts.sql"),
                 include_str!("migrations/0003_user_bags.sql"),
                 include_str!("migrations/0004_opaque_tokens.sql"),
+                include_str!("migrations/0005_erased_identities.sql"),
             ],
             synchronous: options.synchronous(),
         }

@@ -296,7 +296,7 @@ fn event(tx: &dyn Tx, user: UserId, kind: EventKind) -> NewEvent {
 
 fn erase_user(tx: &mut dyn Tx, tenant: TenantId, user: UserId) -> Done {
     let deleted = event(tx, user, EventKind::UserDeleted);
-    match create_user::delete_user(tx, tenant, user, &deleted) {
+    match create_user::delete_user(tx, tenant, user, &deleted, None) {
         Ok(_) | Err(Stop::Refused(_)) => Ok(()),
         Err(Stop::Failed(error)) => Err(Stop::Failed(error)),
     }

@@ -41,7 +41,7 @@ const fn data(name: &'static str, key: &'static [&'static str]) -> Table {
 }
 
 /// All of them.
-pub const TABLES: [Table; 27] = [
+pub const TABLES: [Table; 28] = [
     keys("key_check", &["id"]),
     keys("tenant_keys", &["tenant"]),
     keys("keys", &["tenant", "owner"]),
@@ -61,6 +61,7 @@ pub const TABLES: [Table; 27] = [
     data("last_login_days", &["tenant", "user_id"]),
     data("opaque_tokens", &["tenant", "token"]),
     data("spent_proofs", &["tenant", "token"]),
+    data("erased_identities", &["tenant", "mark"]),
     data("once_keys", &["tenant", "id"]),
     data("imports", &["tenant", "file"]),
     data("jobs", &["tenant", "id"]),

@@ -144,7 +144,7 @@ fn replayed(events: &[Value]) -> BTreeMap<String, String> {
                     .filter(|owner| **owner == absorbed)
                     .for_each(|owner| owner.clone_from(&user));
             }
-            "user.updated" | "identity.refreshed" => {}
+            "user.updated" | "identity.refreshed" | "identity.recreated" => {}
             other => panic!("an event of an unknown type: {other}"),
         }
     }

@@ -124,7 +124,7 @@ fn a_backup_that_is_not_as_it_was_made_is_refused() {
         &|| {
             let text = fs::read_to_string(&manifest)
                 .unwrap()
-                .replacen("\"schema\": 4", "\"schema\": 0", 1);
+                .replacen("\"schema\": 5", "\"schema\": 0", 1);
             fs::write(&manifest, text).unwrap();
         },
         &["manifest.json", "altered"],
@@ -162,7 +162,7 @@ fn a_backup_that_is_not_as_it_was_made_is_refused() {
             file.execute("DELETE FROM clients", []).unwrap();
             file.execute("UPDATE connections SET tenant = 7", []).unwrap();
             drop(file);
-            describe_again(&bad, "data.db", &vault(&folder), 4);
+            describe_again(&bad, "data.db", &vault(&folder), 5);
         },
         &["connections of tenants that are not there"],
     );
@@ -171,7 +171,7 @@ fn a_backup_that_is_not_as_it_was_made_is_refused() {
     with(
         &|| {
             fs::write(&data, &zeroed).unwrap();
-            describe_again(&bad, "data.db", &vault(&folder), 4);
+            describe_again(&bad, "data.db", &vault(&folder), 5);
         },
         &["data.db"],
     );

@@ -62,6 +62,7 @@ fn play(folder: &Folder) {
         shown["settings"],
         json!({"link_unknown": "create", "link_with_max_age": 60, "id_token_max_age": 600, "identities_per_user": 50, "query_secrets": true,
             "tokenless_connect": true, "rate_limit": "off", "client_rate_limit": "off", "lenient_clients": false, "log_retention_days": 30,
+            "recreated_accounts": "allowed", "erased_accounts_days": 30,
             "kii_sign_up": true, "kii_email_verification": false, "kii_phone_verification": false, "kii_expose_users": false,
             "kii_refresh_tokens": false, "kii_token_seconds": 2_147_483_647, "kii_max_token_seconds": 2_147_483_647,
             "kii_password_length": 4}),

@@ -202,3 +202,33 @@ async fn strangers_use_up_nothing_of_the_applications_own_limit() {
     let many = mika.client.get(&s.at("users/me")).await.expect(429);
     assert_eq!(many.text(), "");
 }
+
+#[tokio::test]
+async fn sec_lnk_20_an_erased_account_comes_back_as_the_application_says() {
+    let s = Social::new().await;
+    let (nina, admin) = (s.person("nina").await, s.admin().await);
+    let account = s.account("google", "Mika");
+    let come = async || s.social("google", &account).await.expect(200).json();
+    let erase = async |id: &str| admin.delete(&s.at(&format!("users/{id}"))).await.expect(204);
+    let told = async || {
+        let events = s.tenant.client().await.get("/link/v1/events?limit=100").await;
+        let events = events.expect(200).json();
+        let all = events["events"].as_array().unwrap().clone();
+        all.iter().filter(|event| event["type"] == "identity.recreated").count()
+    };
+    let first = text(&come().await, "id");
+    erase(&first).await;
+    let second = come().await;
+    assert_eq!(second["new_user_created"], true);
+    assert_ne!(second["id"], first.as_str());
+    assert_eq!(told().await, 1);
+
+    s.set(&[("recreated_accounts", "refused")]).await;
+    erase(&text(&second, "id")).await;
+    let before = s.identities().await;
+    let said = refused(s.social("google", &account).await, 400, "", "invalid_grant");
+    assert!(text(&said, "error_description").contains("deleted"), "{said}");
+    not_allowed(s.link(&nina.client, "google", &account).await);
+    assert_eq!((s.identities().await, told().await), (before, 1));
+    s.social("google", &s.account("google", "Stranger")).await.expect(200);
+}

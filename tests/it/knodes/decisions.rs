@@ -391,3 +391,32 @@ async fn the_account_that_a_user_was_born_with_stays() {
         .unwrap();
     assert!(there.is_some());
 }
+
+#[tokio::test]
+async fn sec_lnk_20_an_erased_account_comes_back_as_the_customer_says() {
+    let world = World::new().await;
+    let account = world.account("facebook", "Rosa");
+    let admin = world.acme.tenant.client().await;
+    let erase = async |id: &str| admin.delete(&format!("/api/v2/users/auth0%7C{id}")).await.expect(204);
+    let told = async || {
+        let events = admin.get("/link/v1/events?limit=100").await.expect(200).json();
+        let all = events["events"].as_array().unwrap().clone();
+        all.iter().filter(|event| event["type"] == "identity.recreated").count()
+    };
+    let first = world.acme.connected(&account, &[]).await;
+    erase(text(&first["id"])).await;
+    let second = world.acme.connected(&account, &[]).await;
+    assert_ne!(second["id"], first["id"]);
+    assert_eq!((&second["first_login"], told().await), (&true.into(), 1));
+
+    world.set("recreated_accounts", "refused").await;
+    let other = world.acme.connected(&world.account("twitter", "Ada"), &[]).await;
+    erase(text(&second["id"])).await;
+    let before = world.events().await;
+    for more in [&[][..], &[("user_id", text(&other["id"]))]] {
+        let refused = world.acme.connect(&account, more).await.expect(400);
+        let wanted = "the account is of somebody who was erased: it cannot be connected yet";
+        assert_eq!(refused.text(), wanted);
+    }
+    assert_eq!(world.events().await, before);
+}

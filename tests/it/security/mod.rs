@@ -5,6 +5,7 @@
 mod answers;
 mod canary;
 mod echo;
+mod erased;
 mod faults;
 mod fuzz;
 mod linking;

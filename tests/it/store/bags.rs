@@ -120,7 +120,7 @@ async fn what_dialects_keep_goes_with_the_user() {
     let (erased, absorbed) = (w.make_with_bags().await, w.make_with_bags().await);
     let survivor = w.make_with_bags().await;
     let event = w.event(erased, oneself::domain::EventKind::UserDeleted);
-    assert!(w.store.delete_user(w.tenant, erased, event).await.unwrap());
+    assert!(w.store.delete_user(w.tenant, erased, event, None).await.unwrap());
     assert_eq!(w.bags_kept().await, 4);
     let absorb = w.absorb_of(survivor, absorbed).await;
     assert_eq!(w.store.absorb(w.tenant, absorb).await.unwrap(), Acted::Done);

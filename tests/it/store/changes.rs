@@ -137,7 +137,7 @@ async fn a_retired_connection_is_found_by_nothing_but_what_clears_it_away() {
     };
     assert_eq!(w.store.unlink(w.tenant, unlink).await.unwrap(), Acted::Done);
     let deleted = w.event(born, EventKind::UserDeleted);
-    assert!(w.store.delete_user(w.tenant, born, deleted).await.unwrap());
+    assert!(w.store.delete_user(w.tenant, born, deleted, None).await.unwrap());
     assert!(w.store.delete_connection(w.tenant, id).await.unwrap());
     assert!(w.store.list_retired_connections(w.tenant).await.unwrap().is_empty());
     assert!(w.store.create_connection(w.tenant, &w.twitter).await.unwrap());
@@ -230,7 +230,7 @@ async fn days_are_counted_as_things_happen() {
         (2, 1, 0)
     );
     let deleted = w.event(one, EventKind::UserDeleted);
-    w.store.delete_user(w.tenant, one, deleted).await.unwrap();
+    w.store.delete_user(w.tenant, one, deleted, None).await.unwrap();
     assert_eq!(active(today).await, 1);
     let foreign = w.foreign().await;
     assert!(

@@ -19,6 +19,7 @@ async fn every_kind_of_event_comes_back_as_it_was_given() {
         },
         EventKind::UserDeleted,
         EventKind::IdentityFreed { identity, connection },
+        EventKind::IdentityRecreated { identity, connection },
         EventKind::IdentitySplit {
             identity,
             connection,

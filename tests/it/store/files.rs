@@ -44,7 +44,7 @@ async fn every_table_is_strict_and_each_file_has_a_log_until_it_is_closed() {
 
 #[test]
 fn sec_ops_10_a_newer_schema_is_refused_and_left_alone() {
-    for (file, known) in [("data.db", 4), ("keys.db", 1)] {
+    for (file, known) in [("data.db", 5), ("keys.db", 1)] {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path()).unwrap());
         let path = dir.path().join(file);
@@ -77,7 +77,7 @@ fn an_older_schema_waits_for_migrate() {
     drop(file);
     assert!(matches!(
         refusal(dir.path()),
-        OpenError::NeedsMigration { found: 0, known: 4, .. }
+        OpenError::NeedsMigration { found: 0, known: 5, .. }
     ));
     let dir = tempfile::tempdir().unwrap();
     SqliteStore::migrate(dir.path(), &SqliteOptions::default()).unwrap();
@@ -91,7 +91,7 @@ async fn sec_ops_10_what_was_counted_by_the_day_is_there_after_a_migration() {
     drop(open(dir.path()).unwrap());
     let file = Sqlite::open(dir.path().join("data.db")).unwrap();
     file.execute_batch(
-        "DROP TABLE user_bags; DROP TABLE opaque_tokens;
+        "DROP TABLE user_bags; DROP TABLE opaque_tokens; DROP TABLE erased_identities;
          DROP TABLE day_counts;
          CREATE TABLE day_counts (tenant INTEGER NOT NULL, day INTEGER NOT NULL, logins INTEGER NOT NULL,
             signups INTEGER NOT NULL, PRIMARY KEY (tenant, day)) STRICT, WITHOUT ROWID;

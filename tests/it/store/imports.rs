@@ -1,5 +1,7 @@
 //! Users from files: an act expects the file to be where it was read.
 
+use oneself::domain::Connection;
+use oneself::id::ConnectionId;
 use oneself::secret::Digest;
 use oneself::store::*;
 
@@ -57,4 +59,34 @@ async fn two_importers_of_one_file_make_nobody_twice() {
     assert_eq!(w.store.list_users(w.tenant, page).await.unwrap().len(), 2);
     let foreign = w.foreign().await;
     assert_eq!(w.store.find_import(foreign.tenant, file).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_line_is_refused_alone_whose_birth_had_to_wait_for_its_turn() {
+    let w = World::new().await;
+    // A second connection of the provider: one subject must not be born at both.
+    let second = Connection {
+        id: ConnectionId::new(w.random.as_ref()),
+        name: "second".into(),
+        ..w.twitter.clone()
+    };
+    assert!(w.store.create_connection(w.tenant, &second).await.unwrap());
+    w.make(w.born(w.identity(&w.twitter, "1"))).await;
+    let batch = ImportBatch {
+        from: Import::new(Digest::of(b"file"), "users".into(), w.now()),
+        lines: 3,
+        offset: 300,
+        users: vec![
+            (1, w.born(w.identity(&w.twitter, "1"))),
+            (2, w.born(w.identity(&second, "1"))),
+            (3, w.born(w.identity(&w.twitter, "2"))),
+        ],
+        refused: Vec::new(),
+        ended_at: Some(w.now()),
+    };
+    let Imported::Done(done) = w.store.import_users(w.tenant, batch).await.unwrap() else {
+        panic!("the act is done");
+    };
+    let lines: Vec<_> = done.last_refused.iter().map(|refusal| refusal.line).collect();
+    assert_eq!((done.users, lines), (1, vec![1, 2]));
 }

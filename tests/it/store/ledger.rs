@@ -89,7 +89,12 @@ async fn sec_ops_05_what_is_lost_after_a_copy_is_lost_again() {
     let copy = backup(&w);
 
     w.clock.advance(Duration::from_secs(60));
-    assert!(w.store.delete_user(w.tenant, erased, now_of(&w, erased)).await.unwrap());
+    assert!(
+        w.store
+            .delete_user(w.tenant, erased, now_of(&w, erased), None)
+            .await
+            .unwrap()
+    );
     let act = async |mut unlink: Unlink| {
         unlink.force = true;
         w.store.unlink(w.tenant, unlink).await.unwrap()
@@ -106,7 +111,12 @@ async fn sec_ops_05_what_is_lost_after_a_copy_is_lost_again() {
     // Another user takes the place of one who goes with all that is hers.
     let done = w.store.absorb(w.tenant, w.absorb_of(same, late).await).await;
     assert_eq!(done.unwrap(), Acted::Done);
-    assert!(w.store.delete_user(w.tenant, same, now_of(&w, same)).await.unwrap());
+    assert!(
+        w.store
+            .delete_user(w.tenant, same, now_of(&w, same), None)
+            .await
+            .unwrap()
+    );
 
     let (old, replayed) = restored(&w, copy).await;
     assert_eq!((replayed.users, replayed.splits), (2, 1), "{replayed:?}");
@@ -136,7 +146,7 @@ async fn sec_ops_05_what_is_lost_after_a_copy_is_lost_again() {
     let again = old.get(freed).await.user.id;
     assert!(
         old.store
-            .delete_user(old.tenant, again, now_of(&old, again))
+            .delete_user(old.tenant, again, now_of(&old, again), None)
             .await
             .unwrap()
     );
@@ -294,7 +304,7 @@ async fn play(w: &World, chance: &oneself::clock::SeededRandom, n: usize) {
         }
         (2, _) => assert!(
             w.store
-                .delete_user(w.tenant, one.user.id, now_of(w, one.user.id))
+                .delete_user(w.tenant, one.user.id, now_of(w, one.user.id), None)
                 .await
                 .unwrap()
         ),

@@ -151,7 +151,7 @@ async fn sec_ops_11_what_is_personal_is_kept_for_nobody_who_is_gone() {
     assert_eq!(personal().await, [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!(numbers(&w.logs(Some(absorbed), LogOrder::Oldest).await), [1, 5, 6]);
     let event = w.event(survivor, EventKind::UserDeleted);
-    assert!(w.store.delete_user(w.tenant, survivor, event).await.unwrap());
+    assert!(w.store.delete_user(w.tenant, survivor, event, None).await.unwrap());
     assert_eq!(personal().await, [2, 4]);
     // What was noted before and comes only now.
     w.store.append_logs(entries().await).await.unwrap();

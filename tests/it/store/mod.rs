@@ -13,6 +13,7 @@ mod jobs;
 mod ledger;
 mod link;
 mod logs;
+mod marks;
 mod model;
 mod opaque;
 mod passwords;

@@ -149,7 +149,7 @@ async fn sec_lnk_03_opaque_tokens_end_in_the_act_of_a_block_a_new_password_and_a
             "password" => w.change(user, |_| {}, Some("$new")).await,
             "erasure" => {
                 let event = w.event(user, EventKind::UserDeleted);
-                assert!(w.store.delete_user(w.tenant, user, event).await.unwrap());
+                assert!(w.store.delete_user(w.tenant, user, event, None).await.unwrap());
             }
             _ => {
                 let absorb = w.absorb_of(other, user).await;

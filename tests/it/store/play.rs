@@ -270,7 +270,7 @@ async fn call(store: &dyn Store, tenant: TenantId, act: Act) -> Answer {
         Act::Unlink(unlink) => Answer::Acted(store.unlink(tenant, unlink).await.unwrap()),
         Act::Absorb(absorb) => Answer::Acted(store.absorb(tenant, absorb).await.unwrap()),
         Act::Update(update) => Answer::Acted(store.update_user(tenant, update).await.unwrap()),
-        Act::Delete(user, event) => Answer::Deleted(store.delete_user(tenant, user, event).await.unwrap()),
+        Act::Delete(user, event) => Answer::Deleted(store.delete_user(tenant, user, event, None).await.unwrap()),
     }
 }
 
@@ -377,7 +377,7 @@ fn told(events: &[Event]) -> Told {
             EventKind::UserDeleted => {
                 users.remove(&what.user).unwrap();
             }
-            EventKind::UserUpdated { .. } => {}
+            EventKind::UserUpdated { .. } | EventKind::IdentityRecreated { .. } => {}
         }
     }
     users

@@ -41,7 +41,7 @@ async fn sec_api_17_every_key_column_is_not_null_and_every_key_begins_with_the_t
         None => ONLY_IN_SQLITE.len(),
         Some(_) => ONLY_IN_POSTGRES.len(),
     };
-    assert_eq!(tables.len(), 28 + only_here);
+    assert_eq!(tables.len(), 29 + only_here);
 }
 
 /// A key is in another file than what it is the key of, so its deletion is remembered until it is

@@ -235,7 +235,7 @@ async fn every_act_keeps_what_users_are_found_by() {
 
     let deleted = w
         .store
-        .delete_user(w.tenant, ines, w.event(ines, EventKind::UserDeleted))
+        .delete_user(w.tenant, ines, w.event(ines, EventKind::UserDeleted), None)
         .await;
     assert!(deleted.unwrap());
     check(&w).await;
@@ -265,7 +265,7 @@ async fn a_user_of_a_retired_connection_leaves_no_term() {
         "until she is erased"
     );
     let event = w.event(ines, EventKind::UserDeleted);
-    assert!(w.store.delete_user(w.tenant, ines, event).await.unwrap());
+    assert!(w.store.delete_user(w.tenant, ines, event, None).await.unwrap());
     assert_eq!(ids(&w, &is("name", "ines@x.example")).await, []);
     check(&w).await;
 }

@@ -247,7 +247,7 @@ async fn sec_api_05_foreign_tenants_see_nothing() {
 
     let before = w.get(user).await;
     let deleted = other.event(user, EventKind::UserDeleted);
-    assert!(!s.delete_user(t, user, deleted).await.unwrap());
+    assert!(!s.delete_user(t, user, deleted, None).await.unwrap());
     let link = other.link(user, other.identity(&other.twitter, "2"));
     assert_eq!(s.link(t, link).await.unwrap(), Linked::NoUser);
     let link = w.link(user, w.identity(&other.twitter, "2"));

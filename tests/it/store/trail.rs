@@ -240,12 +240,12 @@ async fn sec_ops_11_every_state_difference_has_one_audit_row_and_the_chain_holds
             }
             (6, Some(_)) if n % 4 == 0 => {
                 let event = w.event(user, EventKind::UserDeleted);
-                assert!(w.store.delete_user(w.tenant, user, event).await.unwrap());
+                assert!(w.store.delete_user(w.tenant, user, event, None).await.unwrap());
             }
             (_, _) => {
                 let event = w.event(user, EventKind::UserDeleted);
                 let gone = w.find(user).await.is_none();
-                assert!(!gone || !w.store.delete_user(w.tenant, user, event).await.unwrap());
+                assert!(!gone || !w.store.delete_user(w.tenant, user, event, None).await.unwrap());
             }
         }
         let differs = state().await != before;

@@ -341,7 +341,7 @@ async fn a_deleted_user_leaves_only_events() {
     let events = w.events().await.len();
 
     let deleted = || w.event(id, EventKind::UserDeleted);
-    assert!(w.store.delete_user(w.tenant, id, deleted()).await.unwrap());
+    assert!(w.store.delete_user(w.tenant, id, deleted(), None).await.unwrap());
     assert_eq!(w.key_of(id).await, None);
     for id in [id, absorbed] {
         assert!(w.find(id).await.is_none());
@@ -370,7 +370,7 @@ async fn a_deleted_user_leaves_only_events() {
     assert_eq!(count(&w).await, 0);
     assert_eq!(w.events().await.len(), events + 1);
     assert_eq!(w.events().await.last().unwrap().what.kind, EventKind::UserDeleted);
-    assert!(!w.store.delete_user(w.tenant, id, deleted()).await.unwrap());
+    assert!(!w.store.delete_user(w.tenant, id, deleted(), None).await.unwrap());
     assert_eq!(w.events().await.len(), events + 1);
 
     let again = w.make_user().await;

@@ -170,6 +170,7 @@ impl World {
             key: None,
             once: None,
             events: vec![event],
+            marked: Vec::new(),
         }
     }
 
@@ -220,6 +221,7 @@ impl World {
             bag: None,
             once: None,
             event: self.event(user, kind),
+            unless_marked: None,
         }
     }
 

@@ -226,7 +226,8 @@ delegate! {
     fn find_login(tenant: TenantId, connection: ConnectionId, name: &LoginName) -> Option<(Identity, Option<String>)>;
     fn create_user(tenant: TenantId, new: NewUser) -> Created;
     fn update_user(tenant: TenantId, update: UserUpdate) -> Acted;
-    fn delete_user(tenant: TenantId, user: UserId, event: NewEvent) -> bool;
+    fn delete_user(tenant: TenantId, user: UserId, event: NewEvent, marking: Option<Marking>) -> bool;
+    fn is_marked(tenant: TenantId, mark: Digest, now: Timestamp) -> bool;
     fn link(tenant: TenantId, link: Link) -> Linked;
     fn refresh(tenant: TenantId, refresh: Refresh) -> Acted;
     fn unlink(tenant: TenantId, unlink: Unlink) -> Acted;

@@ -107,7 +107,7 @@ fn replayed(events: &[Event]) -> BTreeMap<IdentityId, (UserId, Proof)> {
                     *owner = what.user;
                 }
             }
-            EventKind::UserUpdated { .. } => {}
+            EventKind::UserUpdated { .. } | EventKind::IdentityRecreated { .. } => {}
         }
     }
     owners

@@ -18,6 +18,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../../src/store/postgres/migrations/0001.sql"),
     include_str!("../../../src/store/postgres/migrations/0002.sql"),
     include_str!("../../../src/store/postgres/migrations/0003.sql"),
+    include_str!("../../../src/store/postgres/migrations/0004.sql"),
 );
 
 /// How many connections a store of a test has: many tests run at once.

@@ -138,6 +138,7 @@ impl People {
                 key: None,
                 once: None,
                 events: vec![self.event(id, kind)],
+                marked: Vec::new(),
             };
             if self.store.create_user(self.tenant, new).await.unwrap() == Created::Done {
                 made.push(id);
@@ -158,6 +159,7 @@ impl People {
                 bag: None,
                 once: None,
                 event: self.event(user, kind),
+                unless_marked: None,
             };
             self.store.link(self.tenant, link).await.unwrap();
         }

@@ -20,7 +20,7 @@ use self::texts::Text;
 
 /// Statements that go over the rows of all tenants, and why they may. Each is named by how it
 /// begins.
-const ACROSS_TENANTS: [(&str, &str); 11] = [
+const ACROSS_TENANTS: [(&str, &str); 12] = [
     (
         "SELECT 1 FROM web_origins WHERE origin",
         "a browser asks before anybody has said whose client it is",
@@ -34,6 +34,7 @@ const ACROSS_TENANTS: [(&str, &str); 11] = [
     ),
     ("SELECT tenant, id FROM jobs WHERE status", "housekeeping"),
     ("DELETE FROM spent_proofs WHERE ends_at", "housekeeping"),
+    ("DELETE FROM erased_identities WHERE ends_at", "housekeeping"),
     ("DELETE FROM once_keys WHERE ends_at", "housekeeping"),
     ("DELETE FROM opaque_tokens WHERE ends_at", "housekeeping"),
     ("DELETE FROM opaque_tokens", "a restored backup has none"),
