@@ -318,7 +318,10 @@ impl App {
             unless_marked,
         };
         match self.store.link(caller.tenant, act).await? {
-            Linked::Attached(identity) => Ok(Some(LinkOutcome::Attached(identity))),
+            Linked::Attached(identity) => {
+                self.tell_of_alike(caller, user, id, account).await;
+                Ok(Some(LinkOutcome::Attached(identity)))
+            }
             Linked::AlreadyYours(identity) => self.link_same(caller, request, account, identity).await,
             Linked::Taken if matches!(request.if_owned, IfOwned::Absorb { .. }) => Ok(None),
             Linked::Taken => Err(self.taken(caller, account).await?),

@@ -14,6 +14,7 @@ use crate::store::Store;
 use crate::vault::Vault;
 
 mod account;
+mod alike;
 pub mod arrive;
 pub mod authenticate;
 pub mod bags;

@@ -130,8 +130,8 @@ impl App {
         });
         let mut marked = Vec::from_iter(self.marked(tenant, &connection, &born, &created).await?);
         let mut events = vec![created.clone()];
-        let (more, key) = match request.also {
-            None => (Vec::new(), None),
+        let (more, key, shown) = match request.also {
+            None => (Vec::new(), None, None),
             Some(account) => {
                 let account = self.read_account(tenant, account, Proof::Asserted).await?;
                 let id = IdentityId::new(&*self.clock, &*self.random);
@@ -142,7 +142,7 @@ impl App {
                 }));
                 let (identity, key) = self.new_identity(caller, user.id, id, &account).await?;
                 marked.extend(self.marked(tenant, &account.connection, &identity, &created).await?);
-                (vec![identity], key)
+                (vec![identity], key, Some((id, account)))
             }
         };
         let once = request.once.as_ref().map(|once| self.once(once, user.id, None));
@@ -158,7 +158,12 @@ impl App {
             marked,
         };
         match self.store.create_user(tenant, new).await? {
-            Created::Done => Ok((self.user_after_act(tenant, id).await?, false)),
+            Created::Done => {
+                if let Some((identity, account)) = shown {
+                    self.tell_of_alike(caller, id, identity, &account).await;
+                }
+                Ok((self.user_after_act(tenant, id).await?, false))
+            }
             Created::Repeated(done) => match request.once {
                 Some(once) if once.request == done.request => {
                     Ok((self.existing_user_with_identities(tenant, done.user).await?, true))

@@ -45,8 +45,8 @@ pub use self::search::{Search, Searched};
 pub use self::trail::{Head, Trail};
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
-    Actor, Client, Connection, ConnectionRef, Dialect, Event, Identity, IdentityKey, KeyOwner, NewEvent, Object,
-    Settings, Tenant, User, UserRef, UserWithIdentities, WrappedKey,
+    Actor, Client, Connection, ConnectionRef, Dialect, Event, ExternalIdentity, Identity, IdentityKey, KeyOwner,
+    NewEvent, Object, Settings, Tenant, User, UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::error::Error;
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
@@ -196,6 +196,9 @@ pub trait Store: Imports + Jobs + Logs + OpaqueTokens + Passwords + Trail + Send
     ) -> StoreResult<Option<UserWithIdentities>>;
     /// Whose identity has this key.
     async fn find_identity(&self, tenant: TenantId, key: &IdentityKey) -> StoreResult<Option<Identity>>;
+    /// Other accounts at this one's connection of which the same e-mail address is told, as far as they are
+    /// found soon.
+    async fn list_alike(&self, tenant: TenantId, account: &ExternalIdentity) -> StoreResult<Vec<Identity>>;
     /// The core id of the absorbed user whose primary this identity was, if it was one.
     async fn find_former_user(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<UserId>>;
     /// The sealed token set of an identity.

@@ -12,12 +12,12 @@ use super::keys::KeyRow;
 use super::rows::{corrupt, params};
 use super::{
     Engine, NewKeys, Stop, absorb, bags, clients, connections, create_user, days, events, identities, keys, link,
-    logins, marks, once, tenants, unlink, users,
+    logins, marks, once, tenants, terms, unlink, users,
 };
 use crate::domain::tenant::OpaqueCredentials;
 use crate::domain::{
-    Actor, Client, Connection, ConnectionRef, Dialect, Event, Identity, IdentityKey, KeyOwner, NewEvent, Object,
-    Settings, Tenant, User, UserRef, UserWithIdentities, WrappedKey,
+    Actor, Client, Connection, ConnectionRef, Dialect, Event, ExternalIdentity, Identity, IdentityKey, KeyOwner,
+    NewEvent, Object, Settings, Tenant, User, UserRef, UserWithIdentities, WrappedKey,
 };
 use crate::id::{ClientId, ConnectionId, EventId, IdentityId, TenantId, UserId};
 use crate::secret::{Digest, Sealed};
@@ -298,6 +298,11 @@ impl<E: Engine> Store for SqlStore<E> {
         self.engine
             .read_one(move |sql| identities::find(sql, tenant, &key))
             .await
+    }
+
+    async fn list_alike(&self, tenant: TenantId, account: &ExternalIdentity) -> StoreResult<Vec<Identity>> {
+        let account = account.clone();
+        self.engine.read(move |sql| terms::alike(sql, tenant, &account)).await
     }
 
     async fn find_former_user(&self, tenant: TenantId, identity: IdentityId) -> StoreResult<Option<UserId>> {

@@ -12,7 +12,7 @@ use super::rows::params;
 use super::{identities, users};
 use crate::domain::connection::DATABASE;
 use crate::domain::search::attributes::{self, FallBack, Term};
-use crate::domain::{Identity, Profile, User};
+use crate::domain::{ExternalIdentity, Identity, Profile, User};
 use crate::id::{ConnectionId, IdentityId, TenantId, UserId};
 use crate::store::{StoreResult, term_key};
 
@@ -94,6 +94,33 @@ pub fn update_account(sql: &dyn Sql, tenant: TenantId, identity: &Identity, prof
 /// Removes what its user is found by because of an identity.
 pub fn delete_account(sql: &dyn Sql, tenant: TenantId, identity: &Identity) -> StoreResult<()> {
     update_account(sql, tenant, identity, &Profile::default())
+}
+
+/// Under which path the address of an account stands.
+const ADDRESS_OF_ACCOUNT: &str = "identities.profileData.email";
+
+/// How many accounts with one address are looked at.
+const LOOKED_AT: u32 = 32;
+
+/// Other accounts at this one's connection of which the same e-mail address is told, as far as they are
+/// found soon.
+pub fn alike(sql: &dyn Sql, tenant: TenantId, account: &ExternalIdentity) -> StoreResult<Vec<Identity>> {
+    let terms = attributes::of_account(account.profile());
+    let Some(address) = terms.iter().find(|term| term.path == ADDRESS_OF_ACCOUNT) else {
+        return Ok(Vec::new());
+    };
+    let found = sql.all(
+        "SELECT user_id, identity FROM terms WHERE tenant = ?1 AND path = ?2 AND value = ?3 LIMIT ?4",
+        params![tenant, address.path, term_key::key(&address.value), LOOKED_AT],
+        |row| Ok((row.get::<UserId>(0)?, row.get::<IdentityId>(1)?)),
+    )?;
+    let mut alike = Vec::new();
+    for (user, identity) in found {
+        let key = account.key();
+        let other = |found: &Identity| found.key != *key && found.key.connection == key.connection;
+        alike.extend(identities::of(sql, tenant, user, identity)?.filter(other));
+    }
+    Ok(alike)
 }
 
 fn replace(

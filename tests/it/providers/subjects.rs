@@ -62,6 +62,60 @@ async fn sec_lnk_08_the_next_owner_of_a_domain_is_somebody_else() {
     }
 }
 
+/// The alarms of the tenant, oldest first: who, and whom that looks like.
+async fn alarms(w: &World) -> Vec<(Value, Value)> {
+    let path = "/api/v2/logs?q=type:w&sort=date:1";
+    let logs = w.client.get(path).await.expect(200).json();
+    assert!(!logs.to_string().contains("mira@"), "{logs}");
+    let alarm = |log: &Value| {
+        assert!(
+            log["description"].as_str().unwrap().starts_with("possible_recycling"),
+            "{log}"
+        );
+        (log["user_id"].clone(), log["details"]["others"].clone())
+    };
+    logs.as_array().unwrap().iter().map(alarm).collect()
+}
+
+#[tokio::test]
+async fn sec_lnk_08_the_tenant_is_told_of_an_account_with_the_address_of_another_one() {
+    let w = World::named("google").await;
+    let about = |email: &str| {
+        let about = json!({"name": "Mira Ito", "email": email, "email_verified": true, "client_id": OURS.0});
+        w.networks.account("google", about)
+    };
+    let (first, other) = (about("mira@gone.example"), about("mira@else.example"));
+    let mira = arrived(&w, &first).await;
+    arrived(&w, &other).await;
+    // She shows her own account again, and it is told of by somebody who only says so.
+    arrived_again(&w, &mira, &first).await;
+    let said = json!({"connection": "google", "subject": "said", "profile": {"email": "mira@gone.example"}});
+    let path = format!("/link/v1/users/{}/identities", w.user().await);
+    w.client.post(&path, said).await.expect(201);
+    assert_eq!(alarms(&w).await, []);
+
+    let buyer = arrived(&w, &about("mira@gone.example")).await;
+    let third = w.user().await;
+    let path = format!("/link/v1/users/{third}/identities");
+    let linked = proving("google", &about("mira@else.example"));
+    w.client.post(&path, linked).await.expect(201);
+    let alarms = alarms(&w).await;
+    assert_eq!(alarms.len(), 2, "{alarms:?}");
+    assert_eq!(alarms[0].0, buyer["id"]);
+    let looks_like = alarms[0].1.as_array().unwrap();
+    assert!(
+        looks_like.iter().any(|other| other["user_id"] == mira["id"]),
+        "{alarms:?}"
+    );
+    assert_eq!(alarms[1].0, third.as_str());
+}
+
+/// An account that is hers already is shown once more.
+async fn arrived_again(w: &World, user: &Value, account: &Account) {
+    let path = format!("/link/v1/users/{}/identities", user["id"].as_str().unwrap());
+    w.client.post(&path, proving("google", account)).await.expect(200);
+}
+
 #[tokio::test]
 async fn sec_lnk_06_an_address_of_another_directory_is_another_persons_and_not_verified() {
     let w = World::named("microsoft").await;

@@ -218,6 +218,7 @@ delegate! {
     fn find_user_with_identities(tenant: TenantId, which: &UserRef) -> Option<UserWithIdentities>;
     fn resolve(tenant: TenantId, connection: &ConnectionRef, subject: &str) -> Option<UserWithIdentities>;
     fn find_identity(tenant: TenantId, key: &IdentityKey) -> Option<Identity>;
+    fn list_alike(tenant: TenantId, account: &ExternalIdentity) -> Vec<Identity>;
     fn find_former_user(tenant: TenantId, identity: IdentityId) -> Option<UserId>;
     fn find_tokens(tenant: TenantId, identity: IdentityId) -> Option<Sealed>;
     fn find_bag(tenant: TenantId, user: UserId, dialect: Dialect) -> Object;
