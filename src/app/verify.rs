@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::app::account::{Read, ShownIdToken};
 use crate::app::key_sets::KeySource;
 use crate::domain::{Connection, ConnectionRef, ExternalIdentity, Object, Proof, TokenSet};
-use crate::error::{Error, NetworkFault, NetworkRefusal, Noun, Result};
+use crate::error::{Error, NetworkFault, NetworkRefusal, Result};
 use crate::id::TenantId;
 use crate::providers::oidc::{self, Expected, ExpectedIssuer};
 use crate::providers::{self, At, Bare, Inquiry, Issuer, Network, Told, Unproved};
@@ -131,11 +131,8 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] when the tenant has none.
     pub async fn default_connection(&self, tenant: TenantId, provider: &str) -> Result<Connection> {
-        let connections = self.store.list_connections(tenant).await?;
-        connections
-            .into_iter()
-            .find(|connection| connection.provider == provider)
-            .ok_or(Error::NotFound(Noun::Connection))
+        let oldest = ConnectionRef::Oldest(provider.to_owned());
+        self.existing_connection(tenant, &oldest).await
     }
 
     /// Asks what a bare token is; `false` when the network, as it is configured, is asked nothing or does not

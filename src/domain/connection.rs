@@ -90,6 +90,8 @@ pub enum ConnectionRef {
     Id(ConnectionId),
     /// By name.
     Name(String),
+    /// As the oldest of this provider, for interfaces that know one of each.
+    Oldest(String),
 }
 
 impl ConnectionRef {

@@ -145,8 +145,12 @@ fn question(world: &World, call: &Call, consent: &str, grant: &Grant) -> Answer 
             format!("<p><label><input type=\"radio\" name=\"account\" value=\"{id}\"{checked}> {name} {id}</label></p>")
         })
         .collect();
+    let wanted = match &grant.asked {
+        Asked::Code { scopes, .. } if !scopes.is_empty() => format!(": {}", escaped(&scopes.join(", "))),
+        Asked::Code { .. } | Asked::Token { .. } => String::new(),
+    };
     let form = format!(
-        "<p>{client} wants to use your account.</p>\
+        "<p>The application <strong>{client}</strong> wants to use your account{wanted}.</p>\
          <form method=\"post\" action=\"/{host}{path}\">\
          <input type=\"hidden\" name=\"consent\" value=\"{consent}\">{options}\
          <p><button name=\"decision\" value=\"allow\">Allow</button> \
@@ -257,7 +261,10 @@ fn with_pairs(place: &str, pairs: &[(&str, &str)]) -> String {
 fn page(status: u16, title: &str, body: &str) -> Answer {
     let title = escaped(title);
     let page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
+         <style>body {{ font: 1rem/1.5 sans-serif; max-width: 28rem; margin: 2rem auto; padding: 0 1rem }} \
+         button {{ font: inherit; padding: 0.4rem 1.2rem }}</style></head>\
          <body><h1>{title}</h1>{body}</body></html>\n"
     );
     Answer::html(status, &page).with(CACHE_CONTROL, "no-store")

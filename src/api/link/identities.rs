@@ -35,7 +35,7 @@ const AT_ONCE: usize = 100;
     request_body = wire::LinkBody,
     responses(
         (status = 201, description = "attached", body = wire::IdentityBody),
-        (status = 200, description = "hers already: tokens, profile and proof are renewed; or a dry run", body = wire::IdentityBody),
+        (status = 200, description = "hers already: tokens, profile and proof are renewed; or a dry run", body = wire::NotAttached),
         (status = 400, description = "not understood; or `proof_rejected`, `proof_mismatch`, `bare_token_refused`: the token proves nothing", body = wire::Problem),
         (status = 401, description = "no valid token", body = wire::Problem),
         (status = 403, description = "without update:users, or without the right over oneself for what is proved", body = wire::Problem),
@@ -83,7 +83,7 @@ pub async fn link(
         LinkOutcome::Absorbed => return Err(Error::internal("a user was absorbed without having been asked to").into()),
     };
     if dry_run {
-        return Ok(Json(wire::DryRun { dry_run, outcome }).into_response());
+        return Ok(Json(wire::NotAttached::DryRun(wire::DryRun { dry_run, outcome })).into_response());
     }
     Ok((
         status,

@@ -232,6 +232,16 @@ impl From<ReadEvent> for EventBody {
     }
 }
 
+/// What a link answers that attached nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum NotAttached {
+    /// The account, which was hers before.
+    Refreshed(Box<IdentityBody>),
+    /// What would happen.
+    DryRun(DryRun),
+}
+
 /// What a dry run says.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DryRun {

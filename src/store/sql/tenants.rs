@@ -145,6 +145,8 @@ pub fn create_connection(tx: &mut dyn Tx, tenant: TenantId, connection: &Connect
             Millis(connection.created_at),
         ],
     )?;
+    // It may be older than the one that is known as the oldest of its provider, by another server's clock.
+    tx.outdate_known();
     Ok(true)
 }
 
@@ -159,6 +161,13 @@ pub fn find_connection(sql: &dyn Sql, tenant: TenantId, which: &ConnectionRef) -
         ConnectionRef::Name(name) => sql.first(
             &format!("{CONNECTION} WHERE tenant = ?1 AND name = ?2 AND deleted_at IS NULL"),
             params![tenant, name],
+            read_connection,
+        ),
+        ConnectionRef::Oldest(provider) => sql.first(
+            &format!(
+                "{CONNECTION} WHERE tenant = ?1 AND provider = ?2 AND deleted_at IS NULL ORDER BY created_at, id LIMIT 1"
+            ),
+            params![tenant, provider],
             read_connection,
         ),
     }
@@ -237,6 +246,12 @@ pub fn key_part(sql: &dyn Sql, tenant: TenantId, which: &ConnectionRef) -> Store
         ConnectionRef::Name(name) => sql.first(
             "SELECT id, issuer FROM connections WHERE tenant = ?1 AND name = ?2 AND deleted_at IS NULL",
             params![tenant, name],
+            read,
+        ),
+        ConnectionRef::Oldest(provider) => sql.first(
+            "SELECT id, issuer FROM connections WHERE tenant = ?1 AND provider = ?2 AND deleted_at IS NULL
+             ORDER BY created_at, id LIMIT 1",
+            params![tenant, provider],
             read,
         ),
     }

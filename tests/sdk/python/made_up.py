@@ -66,6 +66,7 @@ class World:
         self.url, self.tenant, self.token = url, tenant, token
         self.chance = random.Random(1)
         self.asked = self.made = 0
+        self.job = "job_0000000000000000"
         self.answers = collections.defaultdict(collections.Counter)
 
     def ask(self, method, path, body=None):
@@ -108,6 +109,11 @@ class World:
         ] or ["cgr_0000000000000000"]
         self.connections = self.ask("GET", "/api/v2/connections")
         self.others = [one for one in self.connections if one["name"] not in LASTING]
+        # Few jobs may be under way, and old ones are dropped.
+        headers = {"Authorization": f"Bearer {self.token}"}
+        job = requests.post(f"{self.url}/api/v2/jobs/users-exports", json={}, headers=headers, timeout=30)
+        if job.status_code < 300:
+            self.job = job.json()["id"]
         page = self.ask("GET", "/link/v1/users?limit=5")
         self.listed, self.next = page["users"], page["next"]
 
@@ -169,6 +175,8 @@ class World:
             ids["id"] = self.one(self.grants)
         elif path.startswith("/api/v2/clients"):
             ids["id"] = self.one(self.clients)
+        elif path.startswith("/api/v2/jobs"):
+            ids["id"] = self.job
         elif path.startswith("/api/v2/resource-servers"):
             ids["id"] = f"{self.url}/api/v2/"
         else:
