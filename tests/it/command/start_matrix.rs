@@ -343,8 +343,16 @@ fn sec_vlt_03_a_missing_root_key_is_made_for_an_empty_directory_and_never_again(
     fs::remove_file(&key).unwrap();
     for command in [
         &["tenant", "list"][..],
-        &["serve"],
-        &["demo", "--data", "data"],
+        &["serve", "--listen", "127.0.0.1:0", "--admin-listen", ""],
+        &[
+            "demo",
+            "--data",
+            "data",
+            "--listen",
+            "127.0.0.1:0",
+            "--networks",
+            "127.0.0.1:0",
+        ],
         &["client", "list", "--tenant", "acme"],
     ] {
         let refused = folder.run(command);
